@@ -1,0 +1,36 @@
+# The developer's menu. Each target sets up .venv by itself when it is missing or older than the requirements.
+PYTHON ?= python3
+BIN := .venv/bin
+STUDY ?= demo
+ARGS ?=
+
+.PHONY: report test test-all lab lint env requirements
+report: env  ## run a study through every notebook to runs/<study>/report.html (STUDY=demo, ARGS="--set key=value")
+	@$(BIN)/radiogram report $(STUDY) $(ARGS)
+
+test: env  ## every test, the slow ones too
+	@$(BIN)/python -m pytest
+
+lab: env  ## JupyterLab on the notebooks
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+lint: env  ## ruff
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+env: .venv/ready  ## the environment
+
+requirements:  ## pin requirements.txt and environment.yml again from pyproject.toml
+	@$(BIN)/python -m pip install --quiet uv==$(UV)
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--no-header --no-annotate --no-emit-index-url --quiet --upgrade -o requirements.txt
+	@$(BIN)/python -m helpers.environment
+
+UV := 0.13.8
+.venv/ready: requirements.txt pyproject.toml
+	@echo "Setting up .venv (once; a minute or two, some gigabytes for PyTorch)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Radiogram needs Python 3.11: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch .venv/ready

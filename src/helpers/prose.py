@@ -1,0 +1,89 @@
+"""Numbers into words and Markdown: the one place that rounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from helpers.tables import write_whole
+
+NOT_ESTIMABLE = "not estimable"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """0.8412 -> "0.84"; NaN -> "not estimable"; a minus sign, not a hyphen."""
+    if value is None or not math.isfinite(value):
+        return NOT_ESTIMABLE
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) != 0 else text.lstrip("-")
+
+
+def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
+    """"0.84 (0.73 to 0.93)"; without limits, the estimate and that no interval can be had."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{number(estimate, digits)} (interval {NOT_ESTIMABLE})"
+    return f"{number(estimate, digits)} ({number(low, digits)} to {number(high, digits)})"
+
+
+def p_value(p: float) -> str:
+    """"P = 0.027" to two significant digits, "P < 0.001"."""
+    if p is None or not math.isfinite(p):
+        return NOT_ESTIMABLE
+    if p < 0.001:
+        return "P < 0.001"
+    digits = 2 if p >= 0.1 else 3 if p >= 0.01 else 4
+    return f"P = {min(p, 0.99 if p < 1 else 1.0):.{digits}f}"
+
+
+def percent(numerator: int, denominator: int) -> str:
+    """"19 of 51 (37 %)"."""
+    share = f" ({100 * numerator / denominator:.0f} %)" if denominator else ""
+    return f"{numerator} of {denominator}{share}"
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """"1 patient", "58 patients"."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def listing(words: Sequence[str], conjunction: str = "and") -> str:
+    """"a, b and c"."""
+    words = list(words)
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
+
+
+def markdown_table(frame: pd.DataFrame, *, align: Mapping[str, str] | None = None) -> str:
+    """A pipe table; columns of numbers are right-aligned unless `align` says otherwise (left, right, center)."""
+    marks = {"left": ":---", "right": "---:", "center": ":---:"}
+    sides = [(align or {}).get(c, "left" if i == 0 else "right") for i, c in enumerate(frame.columns)]
+    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    lines = [[_cell(c) for c in frame.columns], [marks[side] for side in sides], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        value = number(value)
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def record(folder: Path, **values: Any) -> None:
+    """Add formatted values to `numbers.yml`, from which all prose is filled; nested mappings are merged by top key."""
+    path = folder / "numbers.yml"
+    held = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    held.update(values)
+    text = yaml.safe_dump(held, allow_unicode=True, sort_keys=True, width=10_000)
+    write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+
+def numbers(folder: Path) -> dict[str, Any]:
+    """Every value recorded so far."""
+    path = folder / "numbers.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -1,0 +1,172 @@
+"""The named tables that every room hands over: their columns, and parquet in and out."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from helpers.errors import RadiogramError
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What one row means, the columns it must have, and whether others may follow."""
+
+    row: str
+    names: tuple[str, ...]
+    open: bool = False
+
+
+DECLARED: dict[str, Columns] = {
+    "cases": Columns("a case; endpoint and clinical columns follow", ("case", "patient", "center", "part"), True),
+    "exclusions": Columns("an excluded case", ("case", "stage", "reason")),
+    "repairs": Columns("something read differently from how it was written", ("case", "stage", "note")),
+    "images": Columns("a case x sequence x reader's mask", ("case", "sequence", "reader", "image", "mask")),
+    "truth": Columns(
+        "a synthetic patient and endpoint: what the phantom knows",
+        ("case", "endpoint", "heterogeneity", "clinical_risk", "probability", "bayes_auc"),
+        True,
+    ),
+    "features": Columns("a case x reader; one column a feature", ("case", "reader"), True),
+    "geometry": Columns(
+        "a measured case x sequence x reader",
+        ("case", "sequence", "reader", "volume_ml", "voxels", "spacing", "gray_levels", "note"),
+    ),
+    "reproducibility": Columns(
+        "a feature, on the training patients",
+        ("endpoint", "signature", "feature", "icc", "low", "high", "kept"),
+    ),
+    "funnel": Columns("a step of selection", ("endpoint", "signature", "step", "features")),
+    "selected": Columns(
+        "a selected feature; coefficient on the standardized scale",
+        ("endpoint", "signature", "feature", "coefficient", "mean", "sd", "frequency"),
+    ),
+    "lasso": Columns(
+        "a lambda of the path",
+        ("endpoint", "signature", "lambda", "deviance", "standard_error", "nonzero", "chosen"),
+    ),
+    "lasso_path": Columns("a lambda x feature ever selected", ("endpoint", "signature", "lambda", "feature", "coefficient")),
+    "nomogram": Columns(
+        "a term of the nomogram",
+        (
+            "endpoint", "term", "variable", "level", "coefficient", "standard_error", "odds_ratio", "low", "high", "p",
+            "minimum", "maximum", "sd",
+        ),
+    ),
+    "fits": Columns("a fitted object and the patients it saw", ("endpoint", "object", "fold", "patients", "fingerprint")),
+    "predictions": Columns(
+        "a case x endpoint x model x kind; kind is oof, apparent or frozen",
+        ("case", "patient", "endpoint", "model", "part", "kind", "truth", "probability"),
+    ),
+    "readings": Columns("a case x reader x condition", ("case", "reader", "condition", "rating", "call", "seconds")),
+    "scores": Columns(
+        "a metric of a model in a part",
+        ("endpoint", "model", "part", "kind", "metric", "estimate", "low", "high", "method", "n", "events"),
+    ),
+    "comparisons": Columns(
+        "a test of two models",
+        (
+            "endpoint", "part", "model_a", "model_b", "test", "estimate", "low", "high", "statistic", "df", "p", "p_holm",
+            "family",
+        ),
+    ),
+    "thresholds": Columns("a frozen operating point", ("endpoint", "model", "rule", "threshold", "chosen_on")),
+    "roc": Columns(
+        "a point of a ROC curve",
+        ("endpoint", "model", "part", "kind", "threshold", "sensitivity", "specificity"),
+    ),
+    "calibration": Columns(
+        "a point of a flexible calibration curve",
+        ("endpoint", "model", "part", "kind", "predicted", "observed", "low", "high", "smoother"),
+    ),
+    "decision": Columns(
+        "a risk threshold of a decision curve",
+        ("endpoint", "model", "part", "kind", "threshold", "net_benefit", "low", "high", "treat_all"),
+    ),
+    "reclassification": Columns(
+        "a measure of reclassification",
+        ("endpoint", "part", "model_a", "model_b", "measure", "estimate", "low", "high", "events", "nonevents", "method"),
+    ),
+    "reader_scores": Columns(
+        "a metric of a radiologist in a condition",
+        ("endpoint", "reader", "condition", "metric", "estimate", "low", "high", "method", "n", "events"),
+    ),
+    "reader_comparisons": Columns(
+        "a contrast of the reader study",
+        ("endpoint", "reader", "metric", "estimate", "low", "high", "statistic", "df", "p", "method"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one run, by name, as parquet files in one folder."""
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        if name not in DECLARED:
+            raise KeyError(f"no table is called {name}: declare it in helpers.tables")
+        return self.folder / f"{name}.parquet"
+
+    def exists(self, name: str) -> bool:
+        return self.path(name).is_file()
+
+    def read(self, name: str) -> pd.DataFrame:
+        """Raises RadiogramError when the stage that writes the table has not run."""
+        if not self.exists(name):
+            raise RadiogramError(f"Table {name} is not there yet: run the notebook that writes it, or the whole report.")
+        return pd.read_parquet(self.path(name))
+
+    def write(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """Write whole or not at all; returns the frame with its declared columns first."""
+        frame = _declared(name, frame)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        write_whole(self.path(name), lambda path: pq.write_table(table, path))
+        return frame
+
+    def append(self, name: str, frame: pd.DataFrame, *, replacing: str) -> pd.DataFrame:
+        """Add rows to a table, in place of those whose `replacing` column has the same values."""
+        if self.exists(name):
+            kept = self.read(name)
+            kept = kept[~kept[replacing].isin(frame[replacing].unique())]
+            frame = pd.concat([kept, frame], ignore_index=True) if len(kept) else frame
+        return self.write(name, frame)
+
+
+def empty(name: str) -> pd.DataFrame:
+    """A table without rows."""
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in DECLARED[name].names})
+
+
+def write_whole(path: Path, write) -> None:
+    """Let `write` fill a file beside `path`, then rename it: a reader never meets half a file.
+
+    Raises RadiogramError when the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(beside)
+        os.replace(beside, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RadiogramError(f"The disk is full: {path.name} could not be written. Free some space and run again.") from error
+        raise
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _declared(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    columns = DECLARED[name]
+    missing = [c for c in columns.names if c not in frame]
+    extra = [c for c in frame if c not in columns.names]
+    if missing or (extra and not columns.open):
+        raise ValueError(f"table {name}: missing columns {missing}, undeclared columns {extra if not columns.open else []}")
+    return frame[[*columns.names, *extra]].reset_index(drop=True)
