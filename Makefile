@@ -19,11 +19,10 @@ lint: env  ## ruff
 
 env: .venv/ready  ## the environment
 
-requirements:  ## pin requirements.txt and environment.yml again from pyproject.toml
+requirements:  ## pin requirements.txt again from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv==$(UV)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-index-url --quiet --upgrade -o requirements.txt
-	@$(BIN)/python -m helpers.environment
 
 UV := 0.13.8
 .venv/ready: requirements.txt pyproject.toml

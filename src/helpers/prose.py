@@ -87,3 +87,25 @@ def numbers(folder: Path) -> dict[str, Any]:
     """Every value recorded so far."""
     path = folder / "numbers.yml"
     return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+MODELS = {
+    "nomogram": "Nomogram",
+    "radiomics": "Radiomics signature",
+    "deep": "Deep signature",
+    "clinical": "Clinical model",
+    "suvmax": "SUVmax alone",
+}
+
+
+def model_name(model: str) -> str:
+    """A model as a reader meets it."""
+    return MODELS.get(model, model if any(c.isupper() for c in model) else f"{model.replace('_', ' ').capitalize()} alone")
+
+
+def part_name(part: str, kind: str = "") -> str:
+    """"train", "oof" -> "Training (out-of-fold)"; "external:center C" -> "External (center C)"."""
+    base, _, center = part.partition(":")
+    named = {"train": "Training", "test": "Test", "all": "All patients"}.get(base, base.capitalize())
+    inside = center or {"oof": "out-of-fold", "apparent": "apparent"}.get(kind, "")
+    return f"{named} ({inside})" if inside else named

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from helpers.errors import RadiogramError
 from helpers.tables import Tables
@@ -20,6 +21,14 @@ from helpers.tables import Tables
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _anchored(path: Path) -> Path:
+    """A relative path starts from the working folder if it leads somewhere from there, else from the project."""
+    return path.absolute() if path.expanduser().is_absolute() or path.exists() else house() / path
+
+
+Anchored = Annotated[Path, AfterValidator(_anchored)]
 
 
 class Group(BaseModel):
@@ -42,11 +51,11 @@ class Baseline(Group):
 
 class Cohort(Group):
     source: Literal["phantom", "manifest", "features", "scores", "sts", "ucsf_pdgm"]
-    root: Path | None
-    manifest: Path | None
-    features: Path | None
-    scores: Path | None
-    readings: Path | None
+    root: Anchored | None
+    manifest: Anchored | None
+    features: Anchored | None
+    scores: Anchored | None
+    readings: Anchored | None
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     sequences: tuple[str, ...]
     clinical: tuple[str, ...]
@@ -219,9 +228,10 @@ def house() -> Path:
     raise RadiogramError("No params/_defaults.yaml above this folder: run radiogram inside its project folder.")
 
 
-def load(study: str | Path, *, overrides: Sequence[str] | str = (), runs: Path | None = None) -> Study:
+def load(study: str | Path, *, overrides: Sequence[str] | str = ()) -> Study:
     """Read a study by name or path, lay it over the defaults, apply `key=value` overrides, and validate.
 
+    Its run is kept in runs/<study>, or below the folder that the environment variable RADIOGRAM_RUNS names.
     Raises RadiogramError for an unreadable file, an unknown parameter or a wrong type.
     """
     path = _find(study)
@@ -233,7 +243,8 @@ def load(study: str | Path, *, overrides: Sequence[str] | str = (), runs: Path |
     for key, value in settings:
         values = _overlay(values, _nest(key, value))
     parameters = _validate(values, where=path.name)
-    return Study(path.stem, parameters, (runs or house() / "runs") / path.stem)
+    runs = Path(os.environ.get("RADIOGRAM_RUNS") or house() / "runs").absolute()
+    return Study(path.stem, parameters, runs / path.stem)
 
 
 def shipped() -> list[str]:
@@ -304,7 +315,8 @@ def _validate(values: Mapping[str, Any], *, where: str) -> Parameters:
 def _sentence(problem: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, known_parameters(), n=1, cutoff=0.5)
+        names = {".".join(known.split(".")[: len(problem["loc"])]) for known in known_parameters()}
+        near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.5)
         return f"unknown parameter {name}." + (f" Did you mean {near[0]}?" if near else "")
     if problem["type"] == "missing":
         return f"parameter {name} is missing."

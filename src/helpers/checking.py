@@ -1,0 +1,56 @@
+"""`radiogram check`: everything that can be said about a study before it runs; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from helpers import prose, run
+from helpers import study as studies
+from helpers.cohort import clinical, enroll
+from helpers.study import Study
+
+
+def check(study_name: str, *, overrides: tuple[str, ...] = ()) -> Iterator[str]:
+    """One line a finding. Raises RadiogramError for what would stop the run."""
+    study = studies.load(study_name, overrides=overrides)
+    yield f"Study {study.name}: {study.parameters.title}"
+    yield f"Enters at {study.entry}; runs {prose.listing(study.parameters.notebooks)}"
+    enrolled = enroll.enroll(study)
+    yield from _cohort(study, enrolled)
+    if enrolled.images is not None:
+        yield from _images(study, enrolled)
+    yield "Nothing was written."
+
+
+def _cohort(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
+    cases, cohort = enrolled.cases, study.parameters.cohort
+    for note in enrolled.repairs["note"]:
+        yield f"Read differently: {note}"
+    yield f"{prose.count(enrolled.screened, 'patient')} in the sheet, {len(cases)} enrolled from {cases['center'].nunique()} center(s)"
+    for endpoint in cohort.endpoints:
+        for part, rows in cases.groupby("part"):
+            yield f"{part}: {prose.percent(int(rows[endpoint.name].sum()), len(rows))} with {endpoint.positive}"
+    for row in clinical.missing(cases, cohort.clinical).itertuples():
+        yield f"{row.variable} is missing in {prose.percent(row.missing, row.cases)}: imputed within the training patients"
+    yield from _excluded(enrolled.exclusions)
+
+
+def _images(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
+    from helpers.imaging import extract
+
+    exclusions, notes = extract.inspect(study, enrolled.images, mapper=run.mapper(study, label="scans checked"))
+    for row in notes.itertuples():
+        yield f"Case {row.case}: {row.note}"
+    yield from _excluded(exclusions)
+    enroll.check_exclusions(pd.concat([enrolled.exclusions, exclusions]), enrolled.screened, study.parameters)
+    readers = enrolled.images.groupby("reader")["case"].nunique()
+    yield f"Masks: {prose.listing([f'{n} of {reader}' for reader, n in readers.items()])}"
+
+
+def _excluded(exclusions: pd.DataFrame) -> Iterator[str]:
+    for row in exclusions.itertuples():
+        yield f"Would be excluded: {row.case}: {row.reason}"
+    if exclusions.empty:
+        yield "No exclusions."

@@ -1,0 +1,222 @@
+"""From a study's source to who is in, who is out and why: the tables every later stage starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.cohort import clinical, manifest, phantom, split
+from helpers.cohort.importers import sts, ucsf_pdgm
+from helpers.errors import RadiogramError
+from helpers.study import Parameters, Study
+from helpers.tables import empty
+
+SHEET = ("patient", "center")
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """Who is in (cases), where their scans lie, who is out, what was read differently, and what else the source knew."""
+
+    cases: pd.DataFrame
+    exclusions: pd.DataFrame
+    repairs: pd.DataFrame
+    screened: int
+    images: pd.DataFrame | None = None
+    features: pd.DataFrame | None = None
+    predictions: pd.DataFrame | None = None
+    truth: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """What a source gives: one row a patient, its name for messages, notes, and the folder its paths start from."""
+
+    frame: pd.DataFrame
+    where: str
+    notes: list[str] = field(default_factory=list)
+    folder: Path = Path()
+    truth: pd.DataFrame | None = None
+
+
+def enroll(study: Study, *, mapper: Callable | None = None) -> Enrolled:
+    """Read the study's source, draw the split, and check it. Images are listed, not opened.
+
+    A phantom's scans are rendered by `mapper`; without one (a mere check) nothing is written.
+
+    Raises RadiogramError for input that no exclusion of single cases can mend.
+    """
+    parameters = study.parameters
+    sheet = _read(study)
+    manifest.require(sheet.frame, _needed(study), where=sheet.where)
+    manifest.one_row_a_patient(sheet.frame, where=sheet.where)
+    cases, exclusions = _cases(sheet, parameters)
+    cases = split.assign(cases, parameters.cohort, seed=parameters.seed)
+    folds = parameters.modeling.folds if study.entry != "scores" else None
+    split.check_classes(cases, parameters.cohort, folds=folds, where=sheet.where)
+    repairs = pd.DataFrame([(None, "cohort", note) for note in sheet.notes], columns=["case", "stage", "note"])
+    enrolled = Enrolled(_ordered(cases, parameters), exclusions, repairs, len(sheet.frame), truth=sheet.truth)
+    check_exclusions(exclusions, len(sheet.frame), parameters)
+    return _with_measurements(enrolled, sheet, study, mapper)
+
+
+def included(study: Study) -> pd.DataFrame:
+    """The cases that no stage has excluded so far."""
+    cases, exclusions = study.tables.read("cases"), study.tables.read("exclusions")
+    return cases[~cases["case"].isin(exclusions["case"])].reset_index(drop=True)
+
+
+def check_exclusions(exclusions: pd.DataFrame, screened: int, parameters: Parameters) -> None:
+    """Raises RadiogramError when more cases fell out than `cohort.max_excluded_fraction` allows."""
+    allowed = parameters.cohort.max_excluded_fraction
+    if len(exclusions) > allowed * screened:
+        first = exclusions.iloc[0]
+        raise RadiogramError(
+            f"{len(exclusions)} of {screened} cases cannot be used, more than the {allowed:.0%} that "
+            f"cohort.max_excluded_fraction allows; the first is {first['case']}: {first['reason']}"
+        )
+
+
+def _read(study: Study) -> _Sheet:
+    cohort = study.parameters.cohort
+    if cohort.source == "phantom":
+        drawn = phantom.draw(study.parameters)
+        return _Sheet(drawn.cases, "the phantom", truth=drawn.truth)
+    if cohort.source in ("sts", "ucsf_pdgm"):
+        root = _given(cohort.root, "cohort.root", cohort.source)
+        frame, notes = sts.rows(root) if cohort.source == "sts" else ucsf_pdgm.table(root)
+        return _Sheet(frame, root.name, notes)
+    path = _given(getattr(cohort, cohort.source), f"cohort.{cohort.source}", cohort.source)
+    read = manifest.read(path)
+    frame = read.frame if "center" in read.frame else read.frame.assign(center="one center")
+    return _Sheet(frame, path.name, list(read.notes), folder=path.parent)
+
+
+def _given(path: Path | None, name: str, source: str) -> Path:
+    if path is None:
+        raise RadiogramError(f"cohort.source is {source}, so {name} must say where it is: --set {name}=PATH.")
+    return path
+
+
+def _needed(study: Study) -> list[str]:
+    cohort = study.parameters.cohort
+    images = cohort.sequences if study.entry == "images" and cohort.source != "phantom" else ()
+    part = ["part"] if study.entry == "scores" else []
+    return [*SHEET, *[e.name for e in cohort.endpoints], *images, *part]
+
+
+def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cases with every endpoint known, and the exclusions of those without."""
+    frame, cohort = sheet.frame.reset_index(drop=True), parameters.cohort
+    cases = pd.DataFrame({"case": frame["patient"], "patient": frame["patient"], "center": frame["center"].astype(object)})
+    cases["center"] = cases["center"].where(cases["center"].notna(), "not stated")
+    for endpoint in cohort.endpoints:
+        cases[endpoint.name] = manifest.binary(frame[endpoint.name], frame["patient"], endpoint, where=sheet.where)
+    cases = cases.join(clinical.tidy(frame, cohort.clinical, where=sheet.where))
+    if cohort.part_column:
+        cases[cohort.part_column] = frame[cohort.part_column] if cohort.part_column in frame else None
+    names = [e.name for e in cohort.endpoints]
+    unknown = cases[names].isna().any(axis=1)
+    reasons = [(case, "cohort", "no endpoint") for case in cases.loc[unknown, "case"]]
+    cases = cases[~unknown].astype(dict.fromkeys(names, "int8"))
+    return cases, pd.DataFrame(reasons, columns=["case", "stage", "reason"])
+
+
+def _ordered(cases: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
+    endpoints = [e.name for e in parameters.cohort.endpoints]
+    columns = ["case", "patient", "center", "part", *endpoints, *parameters.cohort.clinical]
+    return cases.sort_values("case")[columns].reset_index(drop=True)
+
+
+def _with_measurements(enrolled: Enrolled, sheet: _Sheet, study: Study, mapper: Callable | None) -> Enrolled:
+    """Add what the source brings beyond the cases: a list of images, a feature table, or predictions."""
+    if study.entry == "scores":
+        return _replace(enrolled, predictions=_predictions(enrolled.cases, sheet, study.parameters))
+    if study.entry == "features":
+        return _replace(enrolled, features=_features(enrolled.cases, sheet, study.parameters))
+    if study.parameters.cohort.source == "phantom":
+        return _replace(enrolled, images=_rendered(study, mapper)) if mapper else enrolled
+    return _replace(enrolled, images=_images(enrolled.cases, sheet, study.parameters))
+
+
+def _rendered(study: Study, mapper: Callable) -> pd.DataFrame:
+    drawn = phantom.draw(study.parameters)
+    return phantom.write_images(drawn, study.parameters, study.folder / "cohort", mapper=mapper)
+
+
+def _replace(enrolled: Enrolled, **changed: pd.DataFrame) -> Enrolled:
+    return Enrolled(**{**enrolled.__dict__, **changed})
+
+
+def _images(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.DataFrame:
+    """Table `images`: a mask a sequence (`mask_T1`) where the sheet has one, else one mask for all."""
+    frame = sheet.frame.set_index("patient").loc[cases["patient"]]
+    rows = []
+    for case, row in zip(cases["case"], frame.to_dict("records"), strict=True):
+        for sequence in parameters.cohort.sequences:
+            for reader, suffix in (("reader1", ""), ("reader2", "_reader2")):
+                mask = row.get(f"mask{suffix}_{sequence}") or row.get(f"mask{suffix}")
+                if mask is not None or reader == "reader1":
+                    paths = [_path(row[sequence], sheet.folder), _path(mask, sheet.folder)]
+                    rows.append((case, sequence, reader, *paths))
+    return pd.DataFrame(rows, columns=["case", "sequence", "reader", "image", "mask"])
+
+
+def _path(written: Any, folder: Path) -> str | None:
+    """Paths in a manifest start from the manifest's own folder, unless they are absolute."""
+    return None if pd.isna(written) else str(folder / str(written))
+
+
+def _features(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.DataFrame:
+    if parameters.cohort.source == "phantom":
+        table = phantom.feature_table(phantom.draw(parameters), parameters)
+        return table[table["case"].isin(cases["case"])].reset_index(drop=True)
+    known = {"case", "part", "reader", *SHEET, *[e.name for e in parameters.cohort.endpoints], *parameters.cohort.clinical}
+    known |= {parameters.cohort.part_column}
+    names = [c for c in sheet.frame if c not in known]
+    words = [c for c in names if not pd.api.types.is_numeric_dtype(sheet.frame[c])]
+    if words:
+        raise RadiogramError(f"{sheet.where}: feature column {words[0]} holds words; name it in cohort.clinical or take it out.")
+    features = sheet.frame.set_index("patient").loc[cases["patient"], names].reset_index(drop=True)
+    return pd.concat([cases[["case"]], pd.Series("reader1", cases.index, name="reader"), features], axis=1)
+
+
+def _predictions(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.DataFrame:
+    """Table `predictions` from one column a model; training rows are taken as the out-of-fold scores they must be."""
+    endpoint = parameters.cohort.endpoints[0].name
+    known = {"patient", "part", "center", "case", endpoint, *parameters.cohort.clinical}
+    models = [c for c in sheet.frame if c not in known]
+    if not models:
+        raise RadiogramError(f"{sheet.where} has no column of a model beside patient, part and {endpoint}.")
+    frame = sheet.frame.set_index("patient").loc[cases["patient"]].reset_index(drop=True)
+    tables = [_one_model(cases, frame[model], model, endpoint, sheet.where) for model in models]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _one_model(cases: pd.DataFrame, values: pd.Series, model: str, endpoint: str, where: str) -> pd.DataFrame:
+    if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
+        patient = cases["patient"][values.isna().to_numpy()].iloc[0] if values.isna().any() else cases["patient"].iloc[0]
+        raise RadiogramError(f"{where}: model {model} has no number for patient {patient}; every model needs one for every patient.")
+    kind = cases["part"].map(lambda part: "oof" if part == "train" else "frozen")
+    return pd.DataFrame(
+        {
+            "case": cases["case"], "patient": cases["patient"], "endpoint": endpoint, "model": model,
+            "part": cases["part"], "kind": kind, "truth": cases[endpoint], "probability": values.astype(float),
+        }
+    )  # fmt: skip
+
+
+def write(study: Study, enrolled: Enrolled) -> None:
+    """Hand the tables over."""
+    tables = study.tables
+    tables.write("cases", enrolled.cases)
+    tables.write("exclusions", enrolled.exclusions if len(enrolled.exclusions) else empty("exclusions"))
+    tables.write("repairs", enrolled.repairs if len(enrolled.repairs) else empty("repairs"))
+    for name in ("images", "features", "predictions", "truth"):
+        frame = getattr(enrolled, name)
+        if frame is not None:
+            tables.write(name, frame)

@@ -1,0 +1,45 @@
+"""Fingerprints of everything a study reads from outside, so that a changed input is noticed and provenance can name it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from helpers.cohort import manifest
+from helpers.study import Study
+
+
+def fingerprint(study: Study) -> dict[str, str]:
+    """SHA-256 by name of input: sheets by content, scans by path, size and time of change (they may be terabytes)."""
+    cohort = study.parameters.cohort
+    found = {name: _content(path) for name in ("manifest", "features", "scores", "readings") if (path := getattr(cohort, name))}
+    if cohort.manifest and cohort.manifest.is_file():
+        found["scans"] = _stamps(_listed(cohort.manifest))
+    if cohort.root:
+        found["root"] = _stamps(sorted(p for p in cohort.root.rglob("*") if p.is_file()))
+    weights = Path(study.parameters.deep.weights)
+    if study.entry == "images" and weights.is_file():
+        found["weights"] = _content(weights)
+    return found
+
+
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "absent"
+
+
+def _listed(path: Path) -> list[Path]:
+    """Every cell of a manifest that names an existing file."""
+    cells = pd.unique(manifest.read(path).frame.astype(object).to_numpy().ravel())
+    named = (path.parent / cell for cell in cells if isinstance(cell, str) and "." in cell)
+    return sorted(p for p in named if p.is_file())
+
+
+def _stamps(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        stat = path.stat()
+        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,150 @@
+"""The latents of the phantom, the labels they cause, and how well anybody could do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from string import ascii_uppercase
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit, ndtr
+
+from helpers.cohort.phantom import clinical
+from helpers.errors import RadiogramError
+from helpers.study import Parameters
+
+# Log odds a standard deviation of (heterogeneity, clinical risk, vascularity), for the first and the second endpoint.
+WEIGHTS = np.array([[2.35, 0.95, 0.0], [0.9, 0.8, 2.1]])
+
+# Lesion volume is a nuisance with a mild link: the correlation of its logarithm with heterogeneity.
+VOLUME_LINK = 0.2
+MEDIAN_ML, SPREAD, RANGE_ML = 19.0, 0.45, (8.0, 50.0)
+
+# Field of view (ml) for which lesions have these volumes; a smaller head gets proportionally smaller lesions.
+REFERENCE_ML = 48 * 2.5 * 80 * 2.2 * 72 * 2.2 / 1000
+
+RESERVED = ("case", "patient", "center", "part")
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A synthetic cohort.
+
+    cases: one row a case: case, patient, center, endpoints (int8), clinical variables. No part: that is drawn later.
+    truth: one row a case x endpoint: case, endpoint, heterogeneity, clinical_risk, vascularity (standard normal),
+    probability, bayes_auc, volume_ml.
+    """
+
+    cases: pd.DataFrame
+    truth: pd.DataFrame
+
+
+def draw(parameters: Parameters) -> Phantom:
+    """Draw the cohort that the parameters describe; the same seed gives the same cohort.
+
+    Raises RadiogramError for an unknown clinical variable, a column named twice or more centers than patients.
+    """
+    _check(parameters)
+    options, seed = parameters.phantom, parameters.seed
+    latents = stream(seed, "latents").standard_normal((options.patients, 4))
+    width = max(3, len(str(options.patients)))
+    names = [f"phantom-{i + 1:0{width}d}" for i in range(options.patients)]
+    cases = pd.DataFrame({"case": names, "patient": names, "center": _centers(options.patients, options.centers, seed)})
+    truth = [_truth(parameters, k, latents).assign(case=names) for k in range(len(parameters.cohort.endpoints))]
+    for k, (endpoint, rows) in enumerate(zip(parameters.cohort.endpoints, truth, strict=True)):
+        chance = stream(seed, f"labels {k}").random(options.patients)
+        cases[endpoint.name] = (chance < rows["probability"]).astype("int8")
+    columns = clinical.variables(
+        latents[:, 1], parameters.cohort.clinical, missing_fraction=options.missing_fraction, seed=seed
+    )
+    return Phantom(pd.concat([cases, columns], axis=1), pd.concat(truth, ignore_index=True))
+
+
+def stream(seed: int, *names: str) -> np.random.Generator:
+    """A stream of random numbers of its own for each name (a purpose, a case, a center), whatever the order of use."""
+    return np.random.default_rng([seed % 2**64, *(crc32(name.encode()) for name in names)])
+
+
+def predictor_sd(parameters: Parameters, endpoint: int) -> float:
+    """Standard deviation over the population of the log odds of an endpoint (0 or 1)."""
+    return parameters.phantom.signal * float(np.linalg.norm(WEIGHTS[endpoint]))
+
+
+def intercept(sd: float, prevalence: float) -> float:
+    """The log odds at average latents for which a population with log odds of this spread has this prevalence."""
+    grid, mass = _population(sd)
+    return brentq(lambda a: mass @ expit(a + grid) - prevalence, -60.0, 60.0)
+
+
+def best_auc(sd: float, prevalence: float, *, noise: float = 0.0) -> float:
+    """AUC over the whole population of ranking by the true probability, blurred by normal `noise` on the log odds.
+
+    The log odds are normal, so this is an integral over a grid and carries no sampling error. It is 0.5 when sd is 0.
+    """
+    grid, mass = _population(sd)
+    probability = expit(intercept(sd, prevalence) + grid)
+    positive, negative = mass * probability, mass * (1 - probability)
+    difference = grid[:, None] - grid[None, :]
+    higher = ndtr(difference / (noise * np.sqrt(2))) if noise > 0 else (np.sign(difference) + 1) / 2
+    return float(positive @ higher @ negative / (positive.sum() * negative.sum()))
+
+
+def _population(sd: float, points: int = 1001) -> tuple[np.ndarray, np.ndarray]:
+    """A grid of the centered log odds and the population's mass at each point."""
+    standard = np.linspace(-7, 7, points)
+    mass = np.exp(-(standard**2) / 2)
+    return sd * standard, mass / mass.sum()
+
+
+def _truth(parameters: Parameters, k: int, latents: np.ndarray) -> pd.DataFrame:
+    options = parameters.phantom
+    prevalence = (options.prevalence, options.second_prevalence)[k]
+    sd = predictor_sd(parameters, k)
+    odds = intercept(sd, prevalence) + options.signal * latents[:, :3] @ WEIGHTS[k]
+    columns = {
+        "endpoint": parameters.cohort.endpoints[k].name,
+        "heterogeneity": latents[:, 0],
+        "clinical_risk": latents[:, 1],
+        "vascularity": latents[:, 2],
+        "probability": expit(odds),
+        "bayes_auc": best_auc(sd, prevalence),
+        "volume_ml": _volume(latents, parameters),
+    }
+    frame = pd.DataFrame(columns)
+    frame.insert(0, "case", "")
+    return frame
+
+
+def _volume(latents: np.ndarray, parameters: Parameters) -> np.ndarray:
+    score = VOLUME_LINK * latents[:, 0] + np.sqrt(1 - VOLUME_LINK**2) * latents[:, 3]
+    field = np.prod(parameters.phantom.shape) * np.prod(parameters.phantom.spacing) / 1000
+    return np.clip(MEDIAN_ML * np.exp(SPREAD * score), *RANGE_ML) * min(1.0, field / REFERENCE_ML)
+
+
+def _centers(patients: int, centers: int, seed: int) -> np.ndarray:
+    """Centers of unequal size, each with at least one patient, in random order."""
+    weights = 0.7 ** np.arange(centers)
+    sizes = 1 + np.floor((patients - centers) * weights / weights.sum()).astype(int)
+    sizes[0] += patients - sizes.sum()
+    names = np.repeat([f"center {letter}" for letter in ascii_uppercase[:centers]], sizes).astype(object)
+    return stream(seed, "centers").permutation(names)
+
+
+def _check(parameters: Parameters) -> None:
+    cohort, options = parameters.cohort, parameters.phantom
+    clinical.check(cohort.clinical)
+    names = [*RESERVED, *(endpoint.name for endpoint in cohort.endpoints), *cohort.clinical]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RadiogramError(f"The phantom has two columns called {twice[0]}: rename an endpoint or a clinical variable.")
+    if len(cohort.endpoints) > len(WEIGHTS):
+        raise RadiogramError(f"The phantom has one or two endpoints, and cohort.endpoints names {len(cohort.endpoints)}.")
+    if options.centers > min(options.patients, len(ascii_uppercase)):
+        raise RadiogramError(f"phantom.centers is {options.centers}: at most 26, and not more than phantom.patients.")
+    if options.informative_features > options.features:
+        raise RadiogramError(
+            f"phantom.informative_features is {options.informative_features}, more than phantom.features"
+            f" ({options.features})."
+        )

@@ -1,0 +1,68 @@
+"""What the report says of the participants: counted, and without naming anybody."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from helpers import prose
+from helpers.study import Cohort, Study
+
+
+def public(exclusions: pd.DataFrame) -> pd.DataFrame:
+    """Exclusions as the report may show them: reasons without file names, identifiers or counts of voxels."""
+    kinds = [_kind(reason, case) for reason, case in zip(exclusions["reason"], exclusions["case"], strict=True)]
+    return exclusions.assign(reason=kinds)
+
+
+def _kind(sentence: str, case: str | None = None) -> str:
+    """"image P1/T1.nii.gz has NaN in 5 of 90 voxels: export it again." -> "image has NaN in some voxels"."""
+    text = re.sub(r"\([^()]*\)", "", sentence)
+    text = re.sub(r"\S*[/\\]\S*|\S+\.(nii|gz|nrrd|mha|dcm)\S*", "", text)
+    text = text.replace(str(case), "").replace("Case ,", "").replace("Case :", "") if case else text
+    text = re.sub(r"[\d,]+ of [\d,]+", "some", text)
+    pieces = [piece.strip(" ,.") for piece in text.split(":")]
+    first = next((piece for piece in pieces if len(piece.split()) > 2), pieces[0])
+    return re.sub(r"\s+", " ", first)
+
+
+def repairs(study: Study) -> pd.DataFrame:
+    """Table `repairs` as the report may show it."""
+    table = study.tables.read("repairs")
+    return table.assign(note=[_without_files(note) for note in table["note"]])
+
+
+def _without_files(note: str) -> str:
+    return re.sub(r"\S+\.(csv|parquet|tsv)", "the sheet", note)
+
+
+def geometry(study: Study) -> pd.DataFrame | None:
+    """Table `geometry` with notes that name no file; None when the study does not start at images."""
+    if study.entry != "images":
+        return None
+    table = study.tables.read("geometry")
+    return table.assign(note=[_kind(note) if note else "" for note in table["note"].fillna("")])
+
+
+def numbers(cases: pd.DataFrame, exclusions: pd.DataFrame, *, cohort: Cohort) -> dict[str, Any]:
+    """What prose says of the participants."""
+    endpoint = cohort.endpoints[0]
+    parts = [
+        f"{prose.part_name(part).lower()}: {prose.percent(int(rows[endpoint.name].sum()), len(rows))} with {endpoint.positive}"
+        for part, rows in cases.groupby("part", sort=False)
+    ]
+    centers = cases["center"].nunique()
+    return {
+        "screened": prose.count(len(cases) + len(exclusions), "patient"),
+        "excluded": str(len(exclusions)),
+        "analyzed": str(len(cases)),
+        "patients": prose.count(len(cases), "patient"),
+        "events": prose.percent(int(cases[endpoint.name].sum()), len(cases)),
+        "centers": prose.count(centers, "center"),
+        "endpoint": endpoint.positive,
+        "negative": endpoint.negative,
+        "parts": "; ".join(sorted(parts, reverse=True)),
+        "clinical": prose.listing(cohort.clinical) or "none",
+    }

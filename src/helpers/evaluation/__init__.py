@@ -1,0 +1,1 @@
+"""Predictions in; scores, comparisons, thresholds and the points of every curve out. Never asks who wrote a prediction."""

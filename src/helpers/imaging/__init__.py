@@ -1,0 +1,1 @@
+"""Scans and masks into features of one case: read, aligned, prepared, measured, and kept by content."""

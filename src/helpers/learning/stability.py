@@ -1,0 +1,74 @@
+"""The reproducibility gate: features that another reader's mask, or a perturbed one, would have measured alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from helpers.errors import RadiogramError
+from helpers.learning.fitted import Fitted
+from helpers.learning.rows import Rows, require_training
+from helpers.statistics.agreement import icc
+from helpers.study import Selection
+
+# Below this the interval of an ICC says nothing; 30 are advised (Koo & Li 2016, doi 10.1016/j.jcm.2016.02.012).
+FEWEST_CASES = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gate(Fitted):
+    """ICC(A,1) of every feature on the training cases measured twice; `table` has feature, icc, low, high, kept."""
+
+    table: pd.DataFrame
+    cases: int
+
+    @property
+    def kept(self) -> list[str]:
+        return self.table.loc[self.table["kept"], "feature"].tolist()
+
+    @property
+    def icc(self) -> dict[str, float]:
+        return dict(zip(self.table["feature"], self.table["icc"], strict=True))
+
+
+def gate(rows: Rows, names: list[str], *, selection: Selection) -> Gate | None:
+    """Gate over the named features; None when selection.reproducibility is none.
+
+    ICC(A,1): two-way random, absolute agreement, single measurement (McGraw & Wong 1996,
+    doi 10.1037/1082-989X.1.1.30), judged on the low bound or the estimate. A feature that is not finite in
+    every measurement, or constant, has no ICC and is not kept. Raises RadiogramError for rows outside part
+    train and when fewer than 5 cases were measured twice.
+    """
+    require_training(rows, "reproducibility gate")
+    if selection.reproducibility == "none":
+        return None
+    ratings, cases = _ratings(rows, names, selection=selection)
+    values = np.full((3, len(names)), np.nan)
+    usable = np.isfinite(ratings).all(axis=(1, 2)) & (np.ptp(ratings, axis=(1, 2)) > 0)
+    if usable.any():
+        found = icc(ratings[usable], form="A,1")
+        values[:, usable] = found.estimate, found.low, found.high
+    table = pd.DataFrame({"feature": names, "icc": values[0], "low": values[1], "high": values[2]})
+    table["kept"] = table["low" if selection.icc_bound == "low" else "icc"] >= selection.icc_threshold
+    return Gate(what="reproducibility gate", seen=rows.patients, table=table, cases=cases)
+
+
+def _ratings(rows: Rows, names: list[str], *, selection: Selection) -> tuple[np.ndarray, int]:
+    """(features, cases measured by all readers, readers) and that number of cases."""
+    if not rows.repeats:
+        other = {"reader": "second reader's masks", "perturbation": "perturbed masks"}[selection.reproducibility]
+        raise RadiogramError(
+            f"selection.reproducibility is {selection.reproducibility}, but table features has no {other}: "
+            "set selection.reproducibility=none, or give them."
+        )
+    readers = [rows.features[names].to_numpy(), *(frame[names].to_numpy() for frame in rows.repeats)]
+    measured = np.logical_and.reduce([~np.isnan(values).all(axis=1) for values in readers])
+    cases = int(measured.sum())
+    if cases < FEWEST_CASES:
+        raise RadiogramError(
+            f"Only {cases} of {len(rows)} training cases were measured twice, too few for an ICC: "
+            "set selection.reproducibility=none, or measure more."
+        )
+    return np.stack([values[measured].T for values in readers], axis=2), cases

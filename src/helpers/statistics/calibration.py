@@ -1,0 +1,279 @@
+"""Calibration: in the large, slope, flexible curve and its errors, Brier score, grouped checks.
+
+The hierarchy is that of Van Calster et al. 2016 (doi 10.1016/j.jclinepi.2015.12.005); ICI, E50 and E90 are
+Austin and Steyerberg 2019 (doi 10.1002/sim.8281). On the patients a logistic model was fitted to, slope 1
+and intercept 0 hold by construction and say nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special, stats
+
+from .arrays import BoolArray, FloatArray, binary_truth, probabilities
+from .intervals import NOT_ESTIMABLE, Interval, normal_quantile, two_sided_p, wilson
+from .logistic import log_likelihood, logistic
+from .smoothers import clipped_logit, fit_smoother
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Calibration of predicted risks; NaN where `method` says that a part is not estimable."""
+
+    in_the_large: Interval
+    slope: Interval
+    observed_expected: Interval
+    ici: float
+    e50: float
+    e90: float
+    emax: float
+    eci: float
+    brier: float
+    scaled_brier: float
+    spiegelhalter_z: float
+    spiegelhalter_p: float
+    n: int
+    events: int
+    smoother: str
+    method: str
+
+
+def calibration(
+    truth: ArrayLike, probability: ArrayLike, *, smoother: str = "auto", level: float = 0.95
+) -> Calibration:
+    """Every calibration measure of probability (n,) against truth (n,).
+
+    `in_the_large` is the intercept with the slope held at 1, not the free-slope intercept that rms prints.
+    Distances of the flexible curve are ICI (mean), E50, E90, Emax and ECI (100 times the mean square). Nothing
+    is raised for separated or constant predictions. Raises ValueError for values outside [0, 1].
+    """
+    events = binary_truth(truth)
+    p = probabilities(probability, length=events.size)
+    x = clipped_logit(p)
+    ones = np.ones((events.size, 1))
+    large, large_problem = _coefficient(ones, events, offset=x, index=0, level=level)
+    slope, slope_problem = _coefficient(np.column_stack([ones, x]), events, offset=0.0, index=1, level=level)
+    curve, name = fit_smoother(events, p, smoother=smoother)
+    distance = np.abs(curve(p) - p)
+    z, z_p = spiegelhalter(events, p)
+    problems = [f"{part} not estimable: {why}" for part, why in
+                (("intercept", large_problem), ("slope", slope_problem)) if why]
+    return Calibration(
+        large,
+        slope,
+        observed_expected(events, p, level=level),
+        float(distance.mean()),
+        *(float(value) for value in np.quantile(distance, [0.5, 0.9])),
+        float(distance.max()),
+        float(100 * np.mean(distance**2)),
+        brier(events, p),
+        scaled_brier(events, p),
+        z,
+        z_p,
+        events.size,
+        int(events.sum()),
+        name,
+        "; ".join(["logistic recalibration, Wald intervals", *problems]),
+    )
+
+
+def _coefficient(
+    design: FloatArray, events: BoolArray, *, offset: ArrayLike, index: int, level: float
+) -> tuple[Interval, str]:
+    fit = logistic(design, events, offset=offset)
+    if fit.problem:
+        return NOT_ESTIMABLE, fit.problem
+    value, half = fit.coefficients[index], normal_quantile(level) * np.sqrt(fit.covariance[index, index])
+    return Interval(float(value), float(value - half), float(value + half)), ""
+
+
+def observed_expected(truth: ArrayLike, probability: ArrayLike, *, level: float = 0.95) -> Interval:
+    """Observed over expected events, with SE sqrt((1 - prevalence)/observed) on the log scale (Debray 2017).
+
+    Doi 10.1136/bmj.i6460. The interval is NaN without events, the estimate without expected events.
+    """
+    events = binary_truth(truth)
+    expected = probabilities(probability, length=events.size).sum()
+    if expected == 0:
+        return NOT_ESTIMABLE
+    ratio = float(events.sum() / expected)
+    if not events.any():
+        return Interval(ratio, np.nan, np.nan)
+    half = normal_quantile(level) * np.sqrt((1 - events.mean()) / events.sum())
+    return Interval(ratio, float(ratio * np.exp(-half)), float(ratio * np.exp(half)))
+
+
+def brier(truth: ArrayLike, probability: ArrayLike) -> float:
+    """Mean squared distance of probability (n,) from truth (n,)."""
+    events = binary_truth(truth)
+    return float(np.mean((events - probabilities(probability, length=events.size)) ** 2))
+
+
+def scaled_brier(truth: ArrayLike, probability: ArrayLike) -> float:
+    """1 - Brier over that of predicting the prevalence; NaN with one class only."""
+    spread = float(np.var(binary_truth(truth)))
+    return 1 - brier(truth, probability) / spread if spread else np.nan
+
+
+def spiegelhalter(truth: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
+    """Statistic and p of Spiegelhalter 1986 (doi 10.1002/sim.4780050506); NaN when every risk is 0, 0.5 or 1."""
+    events = binary_truth(truth)
+    p = probabilities(probability, length=events.size)
+    variance = np.sum((1 - 2 * p) ** 2 * p * (1 - p))
+    if variance == 0:
+        return np.nan, np.nan
+    z = float(np.sum((events - p) * (1 - 2 * p)) / np.sqrt(variance))
+    return z, two_sided_p(z)
+
+
+@dataclass(frozen=True)
+class RecalibrationTests:
+    """Likelihood-ratio statistics and p values against perfect calibration (Miller 1991, joint of 2 df)."""
+
+    joint: float
+    joint_p: float
+    in_the_large: float
+    in_the_large_p: float
+    slope: float
+    slope_p: float
+
+
+def recalibration_tests(truth: ArrayLike, probability: ArrayLike) -> RecalibrationTests:
+    """Tests of intercept 0 and slope 1 jointly, of the intercept at slope 1, and of the slope; NaN if separated.
+
+    Miller, Hui and Tierney 1991 (doi 10.1002/sim.4780100805). For data the model was not fitted to.
+    """
+    events = binary_truth(truth)
+    x = clipped_logit(probabilities(probability, length=events.size))
+    ones = np.ones((events.size, 1))
+    as_given = log_likelihood(events, x)
+    shifted = logistic(ones, events, offset=x).log_likelihood
+    free = logistic(np.column_stack([ones, x]), events).log_likelihood
+    joint, large, slope = 2 * (free - as_given), 2 * (shifted - as_given), 2 * (free - shifted)
+    tails = [float(stats.chi2.sf(value, df)) for value, df in ((joint, 2), (large, 1), (slope, 1))]
+    return RecalibrationTests(joint, tails[0], large, tails[1], slope, tails[2])
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationCurve:
+    """Observed against predicted risk (g,), with bootstrap limits (NaN without replicates)."""
+
+    predicted: FloatArray
+    observed: FloatArray
+    low: FloatArray
+    high: FloatArray
+    smoother: str
+
+
+def calibration_curve(
+    truth: ArrayLike,
+    probability: ArrayLike,
+    *,
+    smoother: str = "auto",
+    grid: ArrayLike | None = None,
+    replicates: int = 0,
+    seed: int = 0,
+    level: float = 0.95,
+) -> CalibrationCurve:
+    """Flexible calibration curve on a grid, by default 100 points over the range of the predictions.
+
+    The pointwise percentile band comes from resampled patients, each refitted with the smoother of the curve;
+    replicates without an estimate are left out. Raises ValueError for an unknown smoother.
+    """
+    events = binary_truth(truth)
+    p = probabilities(probability, length=events.size)
+    at = np.linspace(p.min(), p.max(), 100) if grid is None else np.asarray(grid, dtype=float)
+    curve, name = fit_smoother(events, p, smoother=smoother)
+    low = high = np.full(at.shape, np.nan)
+    if replicates > 0 and name != "not estimable":
+        rows = _resampled_curves(events, p, at, smoother=name, replicates=replicates, seed=seed)
+        if len(rows) > 1:
+            low, high = np.quantile(rows, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    return CalibrationCurve(at, curve(at), low, high, name)
+
+
+def _resampled_curves(
+    events: BoolArray, p: FloatArray, at: FloatArray, *, smoother: str, replicates: int, seed: int
+) -> FloatArray:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(replicates):
+        drawn = rng.integers(events.size, size=events.size)
+        row = fit_smoother(events[drawn], p[drawn], smoother=smoother)[0](at)
+        if np.isfinite(row).all():
+            rows.append(row)
+    return np.array(rows)
+
+
+def recalibrate(intercept: float, slope: float, probability: ArrayLike) -> FloatArray:
+    """Probabilities moved to expit(intercept + slope * logit p); the coefficients come from training."""
+    return special.expit(intercept + slope * clipped_logit(np.asarray(probability, dtype=float)))
+
+
+@dataclass(frozen=True, eq=False)
+class GroupedCalibration:
+    """Mean predicted and observed risk of each group (g,), with Wilson limits, counts and events."""
+
+    predicted: FloatArray
+    observed: FloatArray
+    low: FloatArray
+    high: FloatArray
+    count: FloatArray
+    events: FloatArray
+
+
+def risk_groups(probability: FloatArray, *, groups: int) -> np.ndarray:
+    """Group number (n,) from 0, by right-closed quantiles of risk (type 7); ties make fewer groups."""
+    if groups < 2:
+        raise ValueError(f"at least two groups are needed, not {groups}")
+    breaks = np.unique(np.quantile(probability, np.linspace(0, 1, groups + 1)))
+    labels = np.searchsorted(breaks[1:-1], probability, side="left")
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def grouped_calibration(
+    truth: ArrayLike, probability: ArrayLike, *, groups: int = 10, level: float = 0.95
+) -> GroupedCalibration:
+    """Observed against predicted risk by quantile group, the points readers expect under the curve."""
+    events = binary_truth(truth)
+    p = probabilities(probability, length=events.size)
+    label = risk_groups(p, groups=groups)
+    count = np.bincount(label).astype(float)
+    observed, expected = np.bincount(label, weights=events), np.bincount(label, weights=p)
+    low, high = wilson(observed, count, level=level)
+    return GroupedCalibration(expected / count, observed / count, low, high, count, observed)
+
+
+@dataclass(frozen=True)
+class HosmerLemeshow:
+    """Hosmer-Lemeshow statistic; a large p is not evidence of calibration. p is NaN without df left."""
+
+    statistic: float
+    df: int
+    p: float
+    groups: int
+    smallest_expected: float
+
+
+def hosmer_lemeshow(
+    truth: ArrayLike, probability: ArrayLike, *, groups: int = 10, fitted_here: bool
+) -> HosmerLemeshow:
+    """Hosmer-Lemeshow test on the groups that exist: df = groups - 2 where the model was fitted, else groups.
+
+    Ties can leave fewer groups than asked for, and df follows those. On patients the model never saw,
+    groups - 2 would reject a calibrated model in 11 % of studies.
+    """
+    events = binary_truth(truth)
+    p = probabilities(probability, length=events.size)
+    label = risk_groups(p, groups=groups)
+    observed = np.array([np.bincount(label, weights=events), np.bincount(label, weights=~events)])
+    expected = np.array([np.bincount(label, weights=p), np.bincount(label, weights=1 - p)])
+    squared = (observed - expected) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = float(np.where(squared == 0, 0.0, squared / expected).sum())
+    df = observed.shape[1] - 2 if fitted_here else observed.shape[1]
+    tail = float(stats.chi2.sf(statistic, df)) if df > 0 else np.nan
+    return HosmerLemeshow(statistic, df, tail, observed.shape[1], float(expected.min()))

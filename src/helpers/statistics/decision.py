@@ -1,0 +1,155 @@
+"""Decision curves: net benefit of treating by a model, against treating all and treating none.
+
+Vickers and Elkin 2006 (doi 10.1177/0272989X06295361). At a fixed threshold net benefit is a plain mean over
+patients, so its standard error is exact for a frozen model; its interval describes and does not test
+(Vickers 2023, doi 10.1186/s41512-023-00148-y).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .arrays import BoolArray, FloatArray, binary_truth, probabilities
+from .intervals import normal_quantile
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionCurve:
+    """Net benefit at each threshold probability (t,); interventions avoided are per 100 patients."""
+
+    threshold: FloatArray
+    net_benefit: FloatArray
+    low: FloatArray
+    high: FloatArray
+    treat_all: FloatArray
+    standard_error: FloatArray
+    interventions_avoided: FloatArray
+    standardized: FloatArray
+    prevalence: float
+
+
+def _thresholds(thresholds: ArrayLike) -> FloatArray:
+    values = np.atleast_1d(np.asarray(thresholds, dtype=float))
+    if values.ndim != 1 or values.size == 0 or not ((values >= 0) & (values < 1)).all():
+        raise ValueError("threshold probabilities must be a non-empty list in [0, 1)")
+    return values
+
+
+def _gains(events: BoolArray, p: FloatArray, thresholds: FloatArray) -> FloatArray:
+    """Contribution (t, n) of each patient to net benefit: 1 a true positive, -odds a false positive."""
+    odds = (thresholds / (1 - thresholds))[:, None]
+    return (p >= thresholds[:, None]) * np.where(events, 1.0, -odds)
+
+
+def _mean_and_error(
+    gains: FloatArray, events: BoolArray, prevalence: float | None
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard error of gains (t, n); at a stated prevalence the classes are weighted to it."""
+    if prevalence is None:
+        return gains.mean(axis=1), gains.std(axis=1) / np.sqrt(events.size)
+    mean, variance = np.zeros(len(gains)), np.zeros(len(gains))
+    for group, weight in ((events, prevalence), (~events, 1 - prevalence)):
+        if not group.any():
+            raise ValueError("a target prevalence needs both events and nonevents")
+        mean += weight * gains[:, group].mean(axis=1)
+        variance += weight**2 * gains[:, group].var(axis=1) / group.sum()
+    return mean, np.sqrt(variance)
+
+
+def net_benefit(truth: ArrayLike, probability: ArrayLike, threshold: float) -> float:
+    """TP/n - FP/n * odds(threshold) of treating at `probability >= threshold`, for arrays (n,)."""
+    events = binary_truth(truth)
+    p = probabilities(probability, length=events.size)
+    return float(_gains(events, p, _thresholds(threshold)).mean())
+
+
+def decision_curve(
+    truth: ArrayLike,
+    probability: ArrayLike,
+    *,
+    thresholds: ArrayLike,
+    prevalence: float | None = None,
+    level: float = 0.95,
+) -> DecisionCurve:
+    """Net benefit of probability (n,) at thresholds (t,) in [0, 1), with Wald limits.
+
+    A target `prevalence` reweights an enriched sample. `standardized` is net benefit over prevalence.
+    Raises ValueError for thresholds or a prevalence outside their range.
+    """
+    events, at = binary_truth(truth), _thresholds(thresholds)
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise ValueError(f"prevalence must lie in (0, 1), not {prevalence}")
+    p = probabilities(probability, length=events.size)
+    benefit, error = _mean_and_error(_gains(events, p, at), events, prevalence)
+    share = float(events.mean()) if prevalence is None else prevalence
+    odds, half = at / (1 - at), normal_quantile(level) * error
+    treat_all = share - (1 - share) * odds
+    with np.errstate(divide="ignore", invalid="ignore"):
+        avoided = np.where(odds > 0, 100 * (benefit - treat_all) / odds, np.nan)
+    standardized = benefit / share if share else np.full(at.shape, np.nan)
+    return DecisionCurve(
+        at, benefit, benefit - half, benefit + half, treat_all, error, avoided, standardized, share
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class NetBenefitDifference:
+    """First minus second net benefit at each threshold (t,); trade_off is tests per extra true positive."""
+
+    threshold: FloatArray
+    difference: FloatArray
+    low: FloatArray
+    high: FloatArray
+    standard_error: FloatArray
+    trade_off: FloatArray
+
+
+def compare_net_benefit(
+    truth: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    thresholds: ArrayLike,
+    prevalence: float | None = None,
+    level: float = 0.95,
+) -> NetBenefitDifference:
+    """Paired difference in net benefit of two models (n,); probabilities of 1 stand for treating all.
+
+    `trade_off` is 1/difference, NaN where the first model is no better. There is no p value on purpose.
+    """
+    events, at = binary_truth(truth), _thresholds(thresholds)
+    gains = [_gains(events, probabilities(p, length=events.size), at) for p in (first, second)]
+    difference, error = _mean_and_error(gains[0] - gains[1], events, prevalence)
+    half = normal_quantile(level) * error
+    trade_off = np.full(at.shape, np.nan)
+    np.divide(1.0, difference, out=trade_off, where=difference > 0)
+    return NetBenefitDifference(at, difference, difference - half, difference + half, error, trade_off)
+
+
+@dataclass(frozen=True, eq=False)
+class UsefulRange:
+    """Longest run of thresholds where the model beats both defaults; NaN when there is none."""
+
+    low: float
+    high: float
+    better: BoolArray
+    contiguous: bool
+
+
+def useful_range(curve: DecisionCurve) -> UsefulRange:
+    """Thresholds at which the net benefit exceeds that of treating all and of treating none.
+
+    `better` (t,) marks them all; `contiguous` is False when they form more than one run.
+    """
+    # Rounding must not turn a tie with a default into a win.
+    better = curve.net_benefit > np.maximum(curve.treat_all, 0.0) + 1e-12
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], better.astype(int), [0]])))
+    starts, ends = edges[::2], edges[1::2] - 1
+    if starts.size == 0:
+        return UsefulRange(np.nan, np.nan, better, True)
+    longest = int(np.argmax(ends - starts))
+    low, high = curve.threshold[starts[longest]], curve.threshold[ends[longest]]
+    return UsefulRange(float(low), float(high), better, starts.size == 1)
