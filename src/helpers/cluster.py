@@ -83,7 +83,7 @@ def _connect(address: str) -> Any:
     from distributed import Client
 
     try:
-        return Client(address, timeout="20s", set_as_default=False)
+        return Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise RadiogramError(f"No Dask scheduler answers at {address}: start one, or leave --scheduler out.") from error
 

@@ -40,6 +40,11 @@ def p_value(p: float) -> str:
     return f"P = {min(p, 0.99 if p < 1 else 1.0):.{digits}f}"
 
 
+def p_cell(p: float) -> str:
+    """A P value below a header that says P: "0.027", "< 0.001"."""
+    return p_value(p).removeprefix("P ").removeprefix("= ")
+
+
 def percent(numerator: int, denominator: int) -> str:
     """"19 of 51 (37 %)"."""
     share = f" ({100 * numerator / denominator:.0f} %)" if denominator else ""

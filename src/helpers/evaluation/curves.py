@@ -103,12 +103,18 @@ def _cuts(
 
 
 def _measures(truth, old, new, cuts, statistics: Statistics, seed: int) -> list[tuple]:
-    results = [("continuous NRI", nri.continuous_nri(truth, old, new)), ("IDI", nri.idi(truth, old, new))]
+    """Rows (measure, estimate, low, high, events, nonevents, method); NRI by Wald, the rest by bootstrap."""
+    rows = []
     if cuts:
-        placed_old, placed_new = np.digitize(old, cuts[1]).astype(float), np.digitize(new, cuts[0]).astype(float)
-        middle = tuple(np.arange(1, len(cuts[0]) + 1) - 0.5)
-        results.insert(0, ("categorical NRI", nri.categorical_nri(truth, placed_old, placed_new, cuts=middle)))
-    return [
-        (name, r.estimate, r.low, r.high, r.events, r.nonevents, f"Wald, {r.variance} variance" if hasattr(r, "variance") else "Wald")
-        for name, r in results
-    ]
+        steps = len(cuts[0]) + 1
+        placed = [np.digitize(p, c) / steps for p, c in ((old, cuts[1]), (new, cuts[0]))]
+        found = nri.categorical_nri(truth, *placed, cuts=(np.arange(1, steps) - 0.5) / steps, level=statistics.level)
+        rows.append(("categorical NRI", found, (found.low, found.high), "Wald"))
+    options = {"replicates": statistics.bootstrap, "seed": seed, "level": statistics.level}
+    drawn = nri.bootstrap_reclassification(truth, old, new, cuts=(0.5,), **options)
+    for name, found, bounds in (
+        ("continuous NRI", nri.continuous_nri(truth, old, new), drawn.continuous),
+        ("IDI", nri.idi(truth, old, new), drawn.idi),
+    ):
+        rows.append((name, found, (bounds.low, bounds.high), "bootstrap"))
+    return [(name, f.estimate, *bounds, f.events, f.nonevents, method) for name, f, bounds, method in rows]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import prose
+from helpers.evaluation.printed import SINGLE
 from helpers.study import Parameters
 
 
@@ -39,7 +40,7 @@ def numbers(
     part, kind = own["part"].iloc[0], own["kind"].iloc[0]
     n, events = int(own["n"].iloc[0]), int(own["events"].iloc[0])
     metric = own[own["endpoint"] == own["endpoint"].iloc[0]].set_index("metric")
-    found = {name: prose.interval(*metric.loc[name, ["estimate", "low", "high"]]) for name in metric.index}
+    found = {name: _formatted(metric.loc[name]) for name in metric.index}
     useful = _useful(decision[(decision["model"] == lead) & (decision["part"] == part) & (decision["kind"] == kind)])
     return {
         **found,
@@ -57,12 +58,18 @@ def numbers(
     }
 
 
+def _formatted(row: pd.Series) -> str:
+    """Metrics that are never given an interval stand alone; where one should be and is not, that is said."""
+    alone = row.name in SINGLE
+    return prose.number(row["estimate"]) if alone else prose.interval(row["estimate"], row["low"], row["high"])
+
+
 def _useful(curve: pd.DataFrame) -> str:
     """The thresholds at which the model beats treating everybody and nobody, in words."""
     better = curve.loc[curve["net_benefit"] > curve["treat_all"].clip(lower=0), "threshold"]
     if better.empty:
         return "no risk threshold of the declared range at which the model beats treating all or none"
-    return f"more net benefit than treating all or none at risk thresholds between {better.min():.0%} and {better.max():.0%}"
+    return f"more net benefit than treating all or none at risk thresholds between {100 * better.min():.0f} % and {100 * better.max():.0f} %"
 
 
 def _thresholds(thresholds: pd.DataFrame) -> str:

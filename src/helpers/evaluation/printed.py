@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from helpers import prose
@@ -24,7 +25,7 @@ METRICS = {
     "f1": "F1",
     "no_information_rate": "No-information rate",
 }
-SINGLE = ("ici", "brier", "scaled_brier", "balanced_accuracy", "mcc", "f1", "no_information_rate")
+SINGLE = ("ici", "emax", "brier", "scaled_brier", "balanced_accuracy", "mcc", "f1", "no_information_rate")
 
 
 def performance(scores: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +78,7 @@ def comparisons(comparisons: pd.DataFrame) -> pd.DataFrame:
     rows = [
         (
             prose.part_name(row.part), f"{prose.model_name(row.model_a)} \N{MINUS SIGN} {prose.model_name(row.model_b).lower()}",
-            prose.interval(row.estimate, row.low, row.high), prose.p_value(row.p), prose.p_value(row.p_holm), row.family,
+            prose.interval(row.estimate, row.low, row.high), prose.p_cell(row.p), prose.p_cell(row.p_holm), row.family,
         )
         for row in comparisons.sort_values("family", kind="stable").itertuples()
     ]  # fmt: skip
@@ -100,14 +101,12 @@ def reclassification(table: pd.DataFrame) -> pd.DataFrame:
 
 def nomogram(table: pd.DataFrame) -> pd.DataFrame:
     """The equation: intercept and one row a term, with odds ratios per unit and per standard deviation."""
-    import numpy as np
-
     rows = []
     for row in table.itertuples():
         name = "Intercept" if row.term == "(intercept)" else f"{row.variable}: {row.level}" if row.level else row.variable
         odds = "" if row.term == "(intercept)" else prose.interval(row.odds_ratio, row.low, row.high)
         per_sd = "" if row.term == "(intercept)" or row.level else prose.number(float(np.exp(row.coefficient * row.sd)))
-        p = "" if row.term == "(intercept)" else prose.p_value(row.p)
+        p = "" if row.term == "(intercept)" else prose.p_cell(row.p)
         rows.append((name, prose.number(row.coefficient, 4), odds, per_sd, p))
     columns = ["Term", "Coefficient (log odds)", "Odds ratio per unit (95 % interval)", "Odds ratio per SD", "P"]
     return pd.DataFrame(rows, columns=columns)
@@ -159,7 +158,7 @@ def readers(table: pd.DataFrame) -> pd.DataFrame:
 def reader_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     """Aided minus unaided, a row a reader and metric."""
     rows = [
-        (row.reader, METRICS[row.metric], prose.interval(row.estimate, row.low, row.high), prose.p_value(row.p), row.method)
+        (row.reader, METRICS[row.metric], prose.interval(row.estimate, row.low, row.high), prose.p_cell(row.p), row.method)
         for row in table.itertuples()
     ]
     return pd.DataFrame(rows, columns=["Reader", "Metric", "Aided minus unaided (95 % interval)", "P", "Method"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.optimize import isotonic_regression
 from helpers.figures import names, theme
 
 KINDS = ("oof", "frozen", "apparent")  # the first of these that a part has is the one shown
+HEADING = 6.0  # mm of an endpoint's name above its row
 LINE = 4.3  # mm from one line of a key to the next
 Row = tuple[dict[str, Any] | None, str, str]  # look of the swatch, name, value
 
@@ -53,13 +54,22 @@ def _part_order(part: str) -> tuple[int, str]:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """The axes of a cell, and whether they open a row."""
+
+    cell: Cell
+    ax: Axes
+    first: bool
+
+
+@dataclass(frozen=True)
 class Layout:
     """Sizes in mm; a panel without a height is square."""
 
     width: float = theme.DOUBLE
     columns: int = 3
     height: float | None = None
-    left: float = 13.0
+    left: float = 15.0
     right: float = 3.0
     top: float = 10.0  # above each panel, for its title
     foot: float = 12.0  # below each panel, for its axis and key
@@ -95,15 +105,30 @@ def add_axes(figure: Figure, box: tuple[float, float, float, float]) -> Axes:
     return figure.add_axes((left / width, bottom / height, wide / width, high / height))
 
 
-def by_cell(name: str, found: Sequence[Cell], layout: Layout) -> tuple[Figure, list[tuple[Cell, Axes]]]:
+def by_cell(name: str, found: Sequence[Cell], layout: Layout) -> tuple[Figure, list[Panel]]:
     """One panel a cell: every endpoint starts a row, and a row holds at most `layout.columns` parts."""
+    endpoints = list(dict.fromkeys(c.endpoint for c in found))
     lines: list[list[Cell]] = []
-    for endpoint in dict.fromkeys(c.endpoint for c in found):
+    for endpoint in endpoints:
         own = [c for c in found if c.endpoint == endpoint]
         lines += [own[i : i + layout.columns] for i in range(0, len(own), layout.columns)]
+    if len(endpoints) > 1:
+        layout = replace(layout, top=layout.top + HEADING)
     figure, axes = panels(name, [len(line) for line in lines], layout)
-    pairs = [(cell, ax) for line, row in zip(lines, axes, strict=True) for cell, ax in zip(line, row, strict=True)]
-    return figure, pairs
+    made = []
+    for line, row in zip(lines, axes, strict=True):
+        made += [Panel(cell, ax, cell is line[0]) for cell, ax in zip(line, row, strict=True)]
+        if len(endpoints) > 1:
+            _heading(row[0], names.endpoint(line[0].endpoint), layout)
+    for panel in made:
+        panel.ax.set_label(" ".join((panel.cell.endpoint, panel.cell.part)))
+    return figure, made
+
+
+def _heading(ax: Axes, words: str, layout: Layout) -> None:
+    width, height = ax.figure.get_size_inches() / theme.MM
+    top = ax.get_position().y1 * height + layout.top - 1.0
+    ax.figure.text(layout.left / width, top / height, words, fontsize=10, va="top", fontstyle="italic")
 
 
 def columns(found: Sequence[Cell], *, most: int = 3) -> int:
@@ -120,28 +145,31 @@ def title(ax: Axes, words: str, note: str = "") -> None:
         ax.annotate(note, xytext=(0, 4), color=theme.MUTED, fontsize=theme.SMALL, **at)
 
 
-def cell_title(ax: Axes, cell: Cell, note: str, *, several: bool) -> None:
-    """Title of a cell's panel; the endpoint is named where there are several."""
-    words = names.part(cell.part, cell.kind)
-    limit = ax.figure.get_size_inches()[0] / theme.MM * ax.get_position().width
-    if several:
-        words = f"{names.endpoint(cell.endpoint)} · {words}"
-    title(ax, names.shorten(words, limit * 0.9, theme.BODY), note)
+def label_axes(panel: Panel, *, x: str, y: str) -> None:
+    """Name both axes, the vertical one only where the row begins."""
+    panel.ax.set_xlabel(x)
+    panel.ax.set_ylabel(y if panel.first else "")
 
 
-def key(ax: Axes, rows: Sequence[Row], *, below: float) -> None:
-    """Lines of swatch, name and value under a panel, the first `below` mm under its axis."""
-    box = ax.get_position()
-    room = ax.figure.get_size_inches()[0] / theme.MM * box.width
-    indent = 8.0 if any(look for look, _, _ in rows) else 0.0
+def key(panel: Panel, rows: Sequence[Row], *, below: float, outdent: float = 0.0) -> None:
+    """Lines of swatch, name and value under a panel, the first `below` mm under its axis.
+
+    With an `outdent` (mm to the left of the panel) there is no room for names but in the row's first panel.
+    """
+    ax = panel.ax
+    room = ax.figure.get_size_inches()[0] / theme.MM * ax.get_position().width
+    named = panel.first or not outdent
+    begin = -outdent if panel.first else 0.0
+    indent = begin + (7.5 if any(look for look, _, _ in rows) else 0.0)
     values = max((names.width(value) for _, _, value in rows), default=0.0)
-    limit = max(room + 4.0 - indent - values - 2.0, 10.0)
-    labels = [names.shorten(label, limit) for _, label, _ in rows]
-    start = indent + max((names.width(label) for label in labels), default=0.0) + 2.0
+    limit = max(room - indent - values - 2.0, 10.0)
+    labels = [names.shorten(label, limit) if named else "" for _, label, _ in rows]
+    widest = max((names.width(label) for label in labels), default=0.0)
+    start = indent + (widest + 2.0 if named else 0.0)
     for i, ((look, _, value), label) in enumerate(zip(rows, labels, strict=True)):
         down = below + i * LINE
         if look:
-            _swatch(ax, look, down)
+            _swatch(ax, look, begin, down)
         _offset_text(ax, label, indent, down)
         _offset_text(ax, value, start, down)
 
@@ -151,14 +179,14 @@ def _offset_text(ax: Axes, text: str, across: float, down: float) -> None:
     ax.annotate(
         text, xy=(0, 0), xycoords="axes fraction", xytext=(across * points, -down * points),
         textcoords="offset points", ha="left", va="center_baseline", fontsize=theme.SMALL,
-    )
+    )  # fmt: skip
 
 
-def _swatch(ax: Axes, look: dict[str, Any], down: float) -> None:
-    shift = ScaledTranslation(0, -down * theme.MM, ax.figure.dpi_scale_trans)
-    wide = 6.5 / (ax.figure.get_size_inches()[0] / theme.MM * ax.get_position().width)
-    line = Line2D([0, wide / 2, wide], [0, 0, 0], markevery=[1], transform=ax.transAxes + shift, clip_on=False, **look)
-    ax.add_line(line)
+def _swatch(ax: Axes, look: dict[str, Any], across: float, down: float) -> None:
+    corner = ScaledTranslation(across * theme.MM, -down * theme.MM, ax.figure.dpi_scale_trans)
+    place = ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, ax.transAxes) + corner
+    xs = [0, 3.0 * theme.MM, 6.0 * theme.MM]
+    ax.add_line(Line2D(xs, [0, 0, 0], markevery=[1], transform=place, clip_on=False, **look))
 
 
 def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -> np.ndarray:

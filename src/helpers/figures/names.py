@@ -11,7 +11,7 @@ from matplotlib.textpath import TextPath
 
 from helpers.figures.theme import MODELS, SMALL
 
-CLASSES = {"firstorder": "first-order"}
+CLASSES = {"firstorder": "first-order"} | {c: c for c in ("shape", "glcm", "glrlm", "glszm", "gldm", "ngtdm")}
 SIGNATURES = {"radiomics": "Radiomics", "deep": "Deep", "clinical": "Clinical"}
 POINT = 25.4 / 72  # mm
 
@@ -21,12 +21,12 @@ def feature(name: str) -> str:
     if "_deep_" in name:
         return " · deep ".join(name.rsplit("_deep_", 1)).replace("_", " ")
     parts = name.rsplit("_", 3)
-    if len(parts) != 4 or not re.match(r"original$|log-sigma|wavelet|[a-z0-9]+$", parts[1]):
+    if len(parts) != 4 or parts[2] not in CLASSES:
         return name.replace("_", " ")
     sequence, image, family, measure = parts
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", measure)
     middle = [] if image == "original" else [_image_type(image)]
-    return " · ".join([sequence.replace("_", " "), *middle, f"{CLASSES.get(family, family)} {words}"])
+    return " · ".join([sequence.replace("_", " "), *middle, f"{CLASSES[family]} {words}"])
 
 
 def _image_type(image: str) -> str:

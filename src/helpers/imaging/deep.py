@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["engine", "features", "feature_count", "load_backbone", "patches", "weights_record"]
 
+WIDTHS = {"convnext_tiny": 768}  # known without importing timm, which takes seconds
 ENGINE = 1  # raised when a change here changes a feature
 MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)  # of ImageNet's red, green and blue
 SD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
@@ -50,7 +51,7 @@ def features(
 
 
 def patches(scan: sitk.Image, lesion: sitk.Image, *, deep: Deep, window: tuple[float, float] | None) -> np.ndarray:
-    """Network input (slices, 3, size, size), float32: squares of the largest axial slices, `margin` mm around the lesion.
+    """Network input (slices, 3, size, size), float32: squares of the largest axial slices, `margin` mm beyond it.
 
     `window` gives the intensities of black and white; None takes them from the lesion's own box, as where units
     are physical (an SUV map) the body does not set the scale.
@@ -111,7 +112,9 @@ def load_backbone(deep: Deep, seed: int) -> torch.nn.Module:
 
 @lru_cache
 def feature_count(backbone: str) -> int:
-    """Length of the network's pooled last layer (768 for ConvNeXt-Tiny)."""
+    """Length of the network's pooled last layer. Raises RadiogramError for an unknown backbone."""
+    if backbone in WIDTHS:
+        return WIDTHS[backbone]
     import timm
     import torch
 

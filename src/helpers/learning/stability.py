@@ -45,12 +45,8 @@ def gate(rows: Rows, names: list[str], *, selection: Selection) -> Gate | None:
     if selection.reproducibility == "none":
         return None
     ratings, cases = _ratings(rows, names, selection=selection)
-    values = np.full((3, len(names)), np.nan)
-    usable = np.isfinite(ratings).all(axis=(1, 2)) & (np.ptp(ratings, axis=(1, 2)) > 0)
-    if usable.any():
-        found = icc(ratings[usable], form="A,1")
-        values[:, usable] = found.estimate, found.low, found.high
-    table = pd.DataFrame({"feature": names, "icc": values[0], "low": values[1], "high": values[2]})
+    found = icc(ratings, form="A,1")
+    table = pd.DataFrame({"feature": names, "icc": found.estimate, "low": found.low, "high": found.high})
     table["kept"] = table["low" if selection.icc_bound == "low" else "icc"] >= selection.icc_threshold
     return Gate(what="reproducibility gate", seen=rows.patients, table=table, cases=cases)
 
@@ -71,4 +67,5 @@ def _ratings(rows: Rows, names: list[str], *, selection: Selection) -> tuple[np.
             f"Only {cases} of {len(rows)} training cases were measured twice, too few for an ICC: "
             "set selection.reproducibility=none, or measure more."
         )
-    return np.stack([values[measured].T for values in readers], axis=2), cases
+    ratings = np.stack([values[measured].T for values in readers], axis=2)
+    return np.where(np.isfinite(ratings), ratings, np.nan), cases

@@ -12,8 +12,17 @@ from .arrays import FloatArray, require_level
 from .intervals import normal_quantile, two_sided_p
 from .overlap import dice, hausdorff95
 
-__all__ = ["ICC", "Kappa", "cohen_kappa", "dice", "fleiss_kappa", "hausdorff95", "icc", "kappa_of_table",
-           "krippendorff_alpha"]  # fmt: skip
+__all__ = [
+    "ICC",
+    "Kappa",
+    "cohen_kappa",
+    "dice",
+    "fleiss_kappa",
+    "hausdorff95",
+    "icc",
+    "kappa_of_table",
+    "krippendorff_alpha",
+]
 
 FORMS = ("1,1", "A,1", "C,1", "1,k", "A,k", "C,k")
 
@@ -33,7 +42,7 @@ def icc(ratings: ArrayLike, *, form: str = "A,1", level: float = 0.95) -> ICC:
 
     McGraw and Wong 1996 (doi 10.1037/1082-989X.1.1.30): "A,1" is absolute agreement of single raters, the
     ICC(2,1) of Shrout and Fleiss 1979; "C,1" consistency, ICC(3,1), blind to a rater's bias; "1,1" one-way;
-    "k" in place of 1 averages raters. Constant or incomplete features give NaN, and perfect agreement 1 (1-1).
+    "k" in place of 1 averages raters. Constant or incomplete features give NaN, perfect agreement 1 (1-1).
     Raises ValueError for an unknown form or fewer than two targets or raters.
     """
     require_level(level)
@@ -107,7 +116,10 @@ def _absolute(
 
 @dataclass(frozen=True)
 class Kappa:
-    """Chance-corrected agreement; the interval has the non-null error, z and p the null one. NaN: no chance left."""
+    """Chance-corrected agreement; the interval has the non-null error, z and p the null one.
+
+    All but the raw agreement is NaN when both raters used a single category.
+    """
 
     estimate: float
     standard_error: float
@@ -136,7 +148,7 @@ def cohen_kappa(a: ArrayLike, b: ArrayLike, *, weights: str | None = None, level
 
 
 def kappa_of_table(table: ArrayLike, *, weights: str | None = None, level: float = 0.95) -> Kappa:
-    """Kappa of a cross-table (k, k) with the errors of Fleiss, Cohen and Everitt 1969 (doi 10.1037/h0028106)."""
+    """Kappa of a cross-table (k, k); errors of Fleiss, Cohen and Everitt 1969 (doi 10.1037/h0028106)."""
     counts = np.asarray(table, dtype=float)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.sum() > 0:
         raise ValueError("the cross-table must be square and hold at least one pair")
@@ -159,7 +171,9 @@ def _kappa(kappa: float, variance: float, null: float, agreement: float, n: int,
     error = float(np.sqrt(variance))
     half = normal_quantile(level) * error
     z = float(kappa / np.sqrt(null)) if null > 0 else np.nan
-    return Kappa(float(kappa), error, float(kappa - half), float(kappa + half), z, two_sided_p(z), agreement, n)
+    return Kappa(
+        float(kappa), error, float(kappa - half), float(kappa + half), z, two_sided_p(z), agreement, n
+    )
 
 
 def _agreement_weights(k: int, weights: str | None) -> FloatArray:
@@ -194,7 +208,7 @@ def fleiss_kappa(counts: ArrayLike, *, level: float = 0.95) -> Kappa:
 
 
 def krippendorff_alpha(ratings: ArrayLike, *, metric: str = "nominal") -> float:
-    """Krippendorff's alpha of ratings (raters, units), NaN a missing one, with "nominal" or "interval" distance.
+    """Krippendorff's alpha of ratings (raters, units), NaN where missing; metric "nominal" or "interval".
 
     Krippendorff, Content Analysis (2004), chapter 11. NaN when no unit has two ratings or nothing varies.
     """
@@ -205,7 +219,8 @@ def krippendorff_alpha(ratings: ArrayLike, *, metric: str = "nominal") -> float:
     values = np.unique(x[np.isfinite(x)])
     counts = (x.T[:, :, None] == values).sum(axis=1).astype(float)
     raters = counts.sum(axis=1)[:, None]
-    distance = np.square(np.subtract.outer(values, values)) if metric == "interval" else 1 - np.eye(values.size)
+    gap = np.subtract.outer(values, values)
+    distance = np.square(gap) if metric == "interval" else (gap != 0).astype(float)
     # A pair of equal values is at distance 0, so a value need not be kept from pairing with itself.
     observed = (counts / (raters - 1) * (counts @ distance)).sum()
     total = counts.sum(axis=0)

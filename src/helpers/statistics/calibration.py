@@ -14,9 +14,28 @@ from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from .arrays import BoolArray, FloatArray, binary_truth, probabilities
-from .intervals import NOT_ESTIMABLE, Interval, normal_quantile, two_sided_p, wilson
+from .intervals import NOT_ESTIMABLE, Interval, normal_quantile, two_sided_p
 from .logistic import log_likelihood, logistic
+from .risk_groups import GroupedCalibration, HosmerLemeshow, grouped_calibration, hosmer_lemeshow
 from .smoothers import clipped_logit, fit_smoother
+
+__all__ = [
+    "Calibration",
+    "CalibrationCurve",
+    "GroupedCalibration",
+    "HosmerLemeshow",
+    "RecalibrationTests",
+    "brier",
+    "calibration",
+    "calibration_curve",
+    "grouped_calibration",
+    "hosmer_lemeshow",
+    "observed_expected",
+    "recalibrate",
+    "recalibration_tests",
+    "scaled_brier",
+    "spiegelhalter",
+]
 
 
 @dataclass(frozen=True)
@@ -47,8 +66,8 @@ def calibration(
     """Every calibration measure of probability (n,) against truth (n,).
 
     `in_the_large` is the intercept with the slope held at 1, not the free-slope intercept that rms prints.
-    Distances of the flexible curve are ICI (mean), E50, E90, Emax and ECI (100 times the mean square). Nothing
-    is raised for separated or constant predictions. Raises ValueError for values outside [0, 1].
+    Distances of the flexible curve are ICI (mean), E50, E90, Emax and ECI (100 times the mean square).
+    Nothing is raised for separated or constant predictions. Raises ValueError for values outside [0, 1].
     """
     events = binary_truth(truth)
     p = probabilities(probability, length=events.size)
@@ -59,8 +78,8 @@ def calibration(
     curve, name = fit_smoother(events, p, smoother=smoother)
     distance = np.abs(curve(p) - p)
     z, z_p = spiegelhalter(events, p)
-    problems = [f"{part} not estimable: {why}" for part, why in
-                (("intercept", large_problem), ("slope", slope_problem)) if why]
+    found = (("intercept", large_problem), ("slope", slope_problem))
+    problems = [f"{part} not estimable: {why}" for part, why in found if why]
     return Calibration(
         large,
         slope,
@@ -119,7 +138,7 @@ def scaled_brier(truth: ArrayLike, probability: ArrayLike) -> float:
 
 
 def spiegelhalter(truth: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
-    """Statistic and p of Spiegelhalter 1986 (doi 10.1002/sim.4780050506); NaN when every risk is 0, 0.5 or 1."""
+    """Statistic and p of Spiegelhalter 1986 (doi 10.1002/sim.4780050506); NaN without variance."""
     events = binary_truth(truth)
     p = probabilities(probability, length=events.size)
     variance = np.sum((1 - 2 * p) ** 2 * p * (1 - p))
@@ -142,9 +161,10 @@ class RecalibrationTests:
 
 
 def recalibration_tests(truth: ArrayLike, probability: ArrayLike) -> RecalibrationTests:
-    """Tests of intercept 0 and slope 1 jointly, of the intercept at slope 1, and of the slope; NaN if separated.
+    """Tests of intercept 0 and slope 1 jointly, of the intercept at slope 1, and of the slope.
 
-    Miller, Hui and Tierney 1991 (doi 10.1002/sim.4780100805). For data the model was not fitted to.
+    Miller, Hui and Tierney 1991 (doi 10.1002/sim.4780100805). NaN if separated.
+    Meant for data the model was not fitted to.
     """
     events = binary_truth(truth)
     x = clipped_logit(probabilities(probability, length=events.size))
@@ -211,69 +231,3 @@ def _resampled_curves(
 def recalibrate(intercept: float, slope: float, probability: ArrayLike) -> FloatArray:
     """Probabilities moved to expit(intercept + slope * logit p); the coefficients come from training."""
     return special.expit(intercept + slope * clipped_logit(np.asarray(probability, dtype=float)))
-
-
-@dataclass(frozen=True, eq=False)
-class GroupedCalibration:
-    """Mean predicted and observed risk of each group (g,), with Wilson limits, counts and events."""
-
-    predicted: FloatArray
-    observed: FloatArray
-    low: FloatArray
-    high: FloatArray
-    count: FloatArray
-    events: FloatArray
-
-
-def risk_groups(probability: FloatArray, *, groups: int) -> np.ndarray:
-    """Group number (n,) from 0, by right-closed quantiles of risk (type 7); ties make fewer groups."""
-    if groups < 2:
-        raise ValueError(f"at least two groups are needed, not {groups}")
-    breaks = np.unique(np.quantile(probability, np.linspace(0, 1, groups + 1)))
-    labels = np.searchsorted(breaks[1:-1], probability, side="left")
-    return np.unique(labels, return_inverse=True)[1]
-
-
-def grouped_calibration(
-    truth: ArrayLike, probability: ArrayLike, *, groups: int = 10, level: float = 0.95
-) -> GroupedCalibration:
-    """Observed against predicted risk by quantile group, the points readers expect under the curve."""
-    events = binary_truth(truth)
-    p = probabilities(probability, length=events.size)
-    label = risk_groups(p, groups=groups)
-    count = np.bincount(label).astype(float)
-    observed, expected = np.bincount(label, weights=events), np.bincount(label, weights=p)
-    low, high = wilson(observed, count, level=level)
-    return GroupedCalibration(expected / count, observed / count, low, high, count, observed)
-
-
-@dataclass(frozen=True)
-class HosmerLemeshow:
-    """Hosmer-Lemeshow statistic; a large p is not evidence of calibration. p is NaN without df left."""
-
-    statistic: float
-    df: int
-    p: float
-    groups: int
-    smallest_expected: float
-
-
-def hosmer_lemeshow(
-    truth: ArrayLike, probability: ArrayLike, *, groups: int = 10, fitted_here: bool
-) -> HosmerLemeshow:
-    """Hosmer-Lemeshow test on the groups that exist: df = groups - 2 where the model was fitted, else groups.
-
-    Ties can leave fewer groups than asked for, and df follows those. On patients the model never saw,
-    groups - 2 would reject a calibrated model in 11 % of studies.
-    """
-    events = binary_truth(truth)
-    p = probabilities(probability, length=events.size)
-    label = risk_groups(p, groups=groups)
-    observed = np.array([np.bincount(label, weights=events), np.bincount(label, weights=~events)])
-    expected = np.array([np.bincount(label, weights=p), np.bincount(label, weights=1 - p)])
-    squared = (observed - expected) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = float(np.where(squared == 0, 0.0, squared / expected).sum())
-    df = observed.shape[1] - 2 if fitted_here else observed.shape[1]
-    tail = float(stats.chi2.sf(statistic, df)) if df > 0 else np.nan
-    return HosmerLemeshow(statistic, df, tail, observed.shape[1], float(expected.min()))

@@ -158,7 +158,8 @@ def compare_paired(
         return Comparison(0.0, 0.0, 0.0, 0.0, np.nan, 1.0, "paired DeLong; the scores rank alike")
     areas, covariance = delong(events, np.stack([score_a, score_b]))
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    return _normal_comparison(float(areas[0] - areas[1]), float(variance), level=level, method="paired DeLong")
+    difference = float(areas[0] - areas[1])
+    return _normal_comparison(difference, float(variance), level=level, method="paired DeLong")
 
 
 def compare_unpaired(
@@ -200,8 +201,9 @@ def compare_all(truth: ArrayLike, scores: ArrayLike) -> Comparison:
     if not kept.any():
         p = 1.0 if np.allclose(difference, 0) else np.nan
         return Comparison(np.nan, np.nan, np.nan, 0.0, 0.0, p, f"{method}; the areas do not vary")
-    statistic, df = float(np.sum((vectors.T @ difference)[kept] ** 2 / values[kept])), int(kept.sum())
-    return Comparison(np.nan, np.nan, np.nan, statistic, float(df), float(stats.chi2.sf(statistic, df)), method)
+    statistic, df = float(np.sum((vectors.T @ difference)[kept] ** 2 / values[kept])), float(kept.sum())
+    p = float(stats.chi2.sf(statistic, df))
+    return Comparison(np.nan, np.nan, np.nan, statistic, df, p, method)
 
 
 def bootstrap_auc(
@@ -239,7 +241,7 @@ def hanley_mcneil_se(auc: float, events: int, nonevents: int) -> float:
 
 
 def holm(p: ArrayLike) -> FloatArray:
-    """Holm 1979 adjusted p values (k,) of one family, in the given order; NaN stays NaN and is not counted."""
+    """Holm 1979 adjusted p values (k,) of one family, in the given order; NaN stays NaN, uncounted."""
     p = np.asarray(p, dtype=float)
     if ((p < 0) | (p > 1)).any():
         raise ValueError("p values must lie in [0, 1]")

@@ -17,7 +17,7 @@ CONVERGED = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class Logistic:
-    """Maximum likelihood fit: coefficients (k,), covariance (k, k); NaN with a `problem` when there is none."""
+    """Maximum likelihood fit: coefficients (k,), covariance (k, k); NaN where `problem` says why."""
 
     coefficients: FloatArray
     covariance: FloatArray

@@ -1,4 +1,4 @@
-"""Two proportions of the same patients: McNemar's test in its variants, and the interval of the difference."""
+"""Two proportions of the same patients: McNemar's test in its variants, and the interval between them."""
 
 from __future__ import annotations
 

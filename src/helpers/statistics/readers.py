@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from .arrays import BoolArray, FloatArray, binary_truth, require_both_classes
-from .discrimination import Comparison, compare_paired, delong, placements
+from .discrimination import ZERO_VARIANCE, Comparison, compare_paired, delong, placements
 
 FEWEST_RANDOM_READERS = 4
 
@@ -23,7 +23,7 @@ FEWEST_RANDOM_READERS = 4
 class ModalityTest:
     """Test of equal areas; difference is first minus second modality, NaN with more than two modalities.
 
-    df is that of the interval's t (inf for a normal interval) or of the chi-square; see `method`.
+    df is that of the chi-square with a normal interval, or of the error term with a t interval; see `method`.
     """
 
     difference: float
@@ -82,20 +82,34 @@ def mrmc(truth: ArrayLike, ratings: ArrayLike, *, covariance: str = "delong", le
     var, cov1, cov2, cov3 = _components(blocks)
     squares = _mean_squares(areas)
     tests = _Tests(areas, squares, (var, cov1, cov2, cov3), level)
-    pairs = [compare_paired(events, *ratings[:, j], level=level) for j in range(readers if modalities == 2 else 0)]
+    paired = range(readers if modalities == 2 else 0)
+    pairs = [compare_paired(events, *ratings[:, j], level=level) for j in paired]
     leading = "fixed readers" if readers < FEWEST_RANDOM_READERS else "random readers"
     return MRMC(
-        areas, areas.mean(axis=1), *_modality_limits(areas, blocks, level),
-        tests.fixed_readers(), tests.random_readers(), tests.fixed_cases(),
-        tuple(pairs), var, cov1, cov2, cov3, *squares, covariance, leading,
-    )  # fmt: skip
+        areas,
+        areas.mean(axis=1),
+        *_modality_limits(areas, blocks, level),
+        tests.fixed_readers(),
+        tests.random_readers(),
+        tests.fixed_cases(),
+        tuple(pairs),
+        var,
+        cov1,
+        cov2,
+        cov3,
+        *squares,
+        covariance,
+        leading,
+    )
 
 
 def _checked(truth: ArrayLike, ratings: ArrayLike) -> tuple[BoolArray, FloatArray]:
     events, ratings = binary_truth(truth), np.asarray(ratings, dtype=float)
     require_both_classes(events)
     if ratings.ndim != 3 or ratings.shape[0] < 2 or ratings.shape[2] != events.size:
-        raise ValueError(f"ratings must be (modalities >= 2, readers, {events.size} cases), not {ratings.shape}")
+        raise ValueError(
+            f"ratings must be (2 modalities or more, readers, {events.size}), not {ratings.shape}"
+        )
     if not np.isfinite(ratings).all():
         raise ValueError("every reader must rate every case in every modality")
     if np.unique(ratings).size < 3:
@@ -142,7 +156,8 @@ def _mean_squares(areas: FloatArray) -> tuple[float, float, float]:
     modality = j * np.sum(of_modality**2) / (i - 1)
     if j == 1:
         return float(modality), np.nan, np.nan
-    return float(modality), float(i * np.sum(of_reader**2) / (j - 1)), float(np.sum(rest**2) / ((i - 1) * (j - 1)))
+    reader, interaction = i * np.sum(of_reader**2) / (j - 1), np.sum(rest**2) / ((i - 1) * (j - 1))
+    return float(modality), float(reader), float(interaction)
 
 
 def _modality_limits(areas: FloatArray, blocks: FloatArray, level: float) -> tuple[FloatArray, ...]:
@@ -178,26 +193,31 @@ class _Tests:
         """Inference to these readers: chi-square on modalities - 1, normal interval."""
         (i, j), (var, cov1, *_) = self.areas.shape, self.components
         scale = var - cov1 + (j - 1) / j * self._excess()
-        statistic = (i - 1) * self.squares[0] / scale if scale > 0 else np.nan
-        return self._test(scale, statistic, i - 1, stats.chi2.sf(statistic, i - 1), np.inf, "fixed readers, chi-square")
+        if not scale >= ZERO_VARIANCE:
+            return self._test(np.nan, np.nan, i - 1, np.nan, np.nan, "fixed readers; not estimable")
+        statistic = (i - 1) * self.squares[0] / scale
+        p = stats.chi2.sf(statistic, i - 1)
+        return self._test(scale, statistic, i - 1, p, np.inf, "fixed readers, chi-square")
 
     def random_readers(self) -> ModalityTest:
         """Inference to readers and cases: F with Hillis' degrees of freedom, t interval."""
         i, j = self.areas.shape
         scale = self.squares[2] + self._excess()
-        if not (j > 1 and scale > 0 and self.squares[2] > 0):
+        if not (j > 1 and self.squares[2] >= ZERO_VARIANCE):
             return self._test(np.nan, np.nan, np.nan, np.nan, np.nan, "random readers; not estimable")
         df = scale**2 / (self.squares[2] ** 2 / ((i - 1) * (j - 1)))
         statistic = self.squares[0] / scale
-        return self._test(scale, statistic, df, stats.f.sf(statistic, i - 1, df), df, "random readers and cases, Hillis F")
+        p = stats.f.sf(statistic, i - 1, df)
+        return self._test(scale, statistic, df, p, df, "random readers and cases, Hillis F")
 
     def fixed_cases(self) -> ModalityTest:
         """Inference to readers on these cases: F on modalities - 1 and their interaction with readers."""
         (i, j), scale = self.areas.shape, self.squares[2]
-        if not (j > 1 and scale > 0):
+        if not (j > 1 and scale >= ZERO_VARIANCE):
             return self._test(np.nan, np.nan, np.nan, np.nan, np.nan, "fixed cases; not estimable")
         df, statistic = (i - 1) * (j - 1), self.squares[0] / scale
-        return self._test(scale, statistic, df, stats.f.sf(statistic, i - 1, df), df, "fixed cases, random readers, F")
+        p = stats.f.sf(statistic, i - 1, df)
+        return self._test(scale, statistic, df, p, df, "fixed cases, random readers, F")
 
     def _test(
         self, scale: float, statistic: float, df: float, p: float, interval_df: float, method: str

@@ -37,9 +37,7 @@ class Reclassification:
     variance: str
 
 
-def _models(
-    truth: ArrayLike, old: ArrayLike, new: ArrayLike
-) -> tuple[BoolArray, FloatArray, FloatArray]:
+def _models(truth: ArrayLike, old: ArrayLike, new: ArrayLike) -> tuple[BoolArray, FloatArray, FloatArray]:
     events = binary_truth(truth)
     require_both_classes(events)
     return (
@@ -197,8 +195,10 @@ def bootstrap_reclassification(
     rng = np.random.default_rng(seed)
     drawn = np.empty((replicates, 3))
     for row in drawn:
-        means = [group[:, rng.integers(group.shape[1], size=group.shape[1])].mean(axis=1)
-                 for group in (moves[:, events], moves[:, ~events])]
+        means = [
+            group[:, rng.integers(group.shape[1], size=group.shape[1])].mean(axis=1)
+            for group in (moves[:, events], moves[:, ~events])
+        ]
         row[:] = means[0] - means[1]
     observed = moves[:, events].mean(axis=1) - moves[:, ~events].mean(axis=1)
     intervals = [percentile_interval(observed[i], drawn[:, i], level=level) for i in range(3)]

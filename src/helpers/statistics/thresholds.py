@@ -39,7 +39,7 @@ class OutOfFold:
 
     patient, truth, score and fold are (n,); fold[i] says which model scored row i, and fitted_on[fold[i]]
     holds the patients that model was fitted on. Raises ValueError when a row's patient is among them, when
-    lengths differ, when truth is not 0/1, or when a fold has no entry in fitted_on. Arrays are read-only copies.
+    lengths differ, when truth is not 0/1, or when a fold has no entry in fitted_on. The arrays are read-only.
     """
 
     patient: NDArray[np.str_]
@@ -57,9 +57,10 @@ class OutOfFold:
         fitted_on = tuple(frozenset(str(name) for name in seen) for seen in self.fitted_on)
         if not np.isin(fold, np.arange(len(fitted_on))).all():
             raise ValueError(f"fold must number the {len(fitted_on)} entries of fitted_on from 0")
-        leaked = sorted({p for p, f in zip(patient.tolist(), fold.tolist()) if p in fitted_on[int(f)]})
+        rows = zip(patient.tolist(), fold.tolist(), strict=True)
+        leaked = sorted({name for name, number in rows if name in fitted_on[int(number)]})
         if leaked:
-            raise ValueError(f"{len(leaked)} patients were scored by a model fitted on them, first {leaked[0]}")
+            raise ValueError(f"{len(leaked)} patients scored by a model fitted on them, first {leaked[0]}")
         values = {"patient": patient, "truth": truth, "score": score, "fold": fold.astype(np.int64)}
         for name, value in values.items():
             frozen = value.copy()
@@ -107,7 +108,7 @@ class Threshold:
         label = rule if rule == "youden" else f"sensitivity >= {sensitivity:g}"
         made = object.__new__(cls)
         fields = (value, label, f"{patients} training patients, out-of-fold", oof.seen)
-        for name, field in zip(("value", "rule", "chosen_on", "fitted_on"), fields):
+        for name, field in zip(("value", "rule", "chosen_on", "fitted_on"), fields, strict=True):
             object.__setattr__(made, name, field)
         return made
 
@@ -180,7 +181,7 @@ def operating_point(
     if patients is not None:
         shared = sorted({str(name) for name in patients} & threshold.fitted_on)
         if shared:
-            raise ValueError(f"{len(shared)} patients shaped the threshold they are judged by, first {shared[0]}")
+            raise ValueError(f"{len(shared)} patients shaped their own threshold, first {shared[0]}")
     counts = [int((a & b).sum()) for a in (positive, ~positive) for b in (events, ~events)]
     return performance(*counts, method=method, level=level)
 

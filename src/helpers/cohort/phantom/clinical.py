@@ -26,22 +26,22 @@ def _steps(labels: tuple[str, ...], cuts: tuple[float, ...]) -> Callable[[np.nda
 
 
 VARIABLES: dict[str, Variable] = {
-    "age": Variable(0.55, lambda s: np.clip(np.round(57 + 12 * s), 18, 90), "years; older at higher risk"),
+    "age": Variable(0.6, lambda s: np.clip(np.round(57 + 12 * s), 18, 90), "years; older at higher risk"),
     "sex": Variable(0.0, _steps(("female", "male"), (-0.15,)), "no link to risk"),
-    "kps": Variable(0.55, lambda s: np.clip(10 * np.round(8 - 1.1 * s), 40, 100), "Karnofsky score; lower at higher risk"),
-    "ki67": Variable(0.5, lambda s: np.clip(np.round(18 * np.exp(0.7 * s)), 1, 90), "percent; higher at higher risk"),
-    "mgmt": Variable(0.4, _steps(("methylated", "unmethylated"), (-0.1,)), "unmethylated at higher risk"),
-    "idh": Variable(0.5, _steps(("mutant", "wild type"), (-0.9,)), "wild type at higher risk"),
+    "kps": Variable(0.6, lambda s: np.clip(10 * np.round(8 - 1.1 * s), 40, 100), "Karnofsky score; lower at higher risk"),
+    "ki67": Variable(0.6, lambda s: np.clip(np.round(18 * np.exp(0.7 * s)), 1, 90), "percent; higher at higher risk"),
+    "mgmt": Variable(0.5, _steps(("methylated", "unmethylated"), (-0.1,)), "unmethylated at higher risk"),
+    "idh": Variable(0.6, _steps(("mutant", "wild type"), (-0.9,)), "wild type at higher risk"),
     "days_since_rt": Variable(
-        0.45, lambda s: np.clip(np.round(150 * np.exp(-0.7 * s)), 14, 3000), "days; shorter at higher risk"
+        0.6, lambda s: np.clip(np.round(150 * np.exp(-0.7 * s)), 14, 3000), "days; shorter at higher risk"
     ),
     "ebv_dna": Variable(
-        0.5,
+        0.6,
         lambda s: np.where(s < -0.5, 0.0, np.round(1100 * np.exp(1.4 * s))),
         "copies/ml; higher at higher risk, 0 where undetectable",
     ),
-    "t_stage": Variable(0.4, _steps(("T1", "T2", "T3", "T4"), (-1.2, -0.4, 0.7)), "higher at higher risk"),
-    "n_stage": Variable(0.45, _steps(("N0", "N1", "N2", "N3"), (-1.1, -0.1, 0.9)), "higher at higher risk"),
+    "t_stage": Variable(0.5, _steps(("T1", "T2", "T3", "T4"), (-1.2, -0.4, 0.7)), "higher at higher risk"),
+    "n_stage": Variable(0.55, _steps(("N0", "N1", "N2", "N3"), (-1.1, -0.1, 0.9)), "higher at higher risk"),
 }
 
 

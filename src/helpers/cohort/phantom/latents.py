@@ -16,10 +16,10 @@ from helpers.errors import RadiogramError
 from helpers.study import Parameters
 
 # Log odds a standard deviation of (heterogeneity, clinical risk, vascularity), for the first and the second endpoint.
-WEIGHTS = np.array([[2.35, 0.95, 0.0], [0.9, 0.8, 2.1]])
+WEIGHTS = np.array([[2.05, 1.5, 0.0], [0.9, 1.2, 2.05]])
 
 # Lesion volume is a nuisance with a mild link: the correlation of its logarithm with heterogeneity.
-VOLUME_LINK = 0.2
+VOLUME_LINK = 0.25
 MEDIAN_ML, SPREAD, RANGE_ML = 19.0, 0.45, (8.0, 50.0)
 
 # Field of view (ml) for which lesions have these volumes; a smaller head gets proportionally smaller lesions.

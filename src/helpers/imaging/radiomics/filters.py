@@ -68,7 +68,7 @@ def laplacian_of_gaussian(scan: sitk.Image, box: Box, *, sigma: float) -> np.nda
     limits = zip(box, margin, size[::-1], strict=True)
     outer = [slice(max(0, int(b.start - m)), int(min(n, b.stop + m))) for b, m, n in limits]
     crop = scan[tuple(reversed(outer))]
-    filtered = sitk.GetArrayViewFromImage(sitk.LaplacianRecursiveGaussian(crop, sigma, True))
+    filtered = sitk.GetArrayFromImage(sitk.LaplacianRecursiveGaussian(crop, sigma, True))
     return filtered[tuple(slice(b.start - o.start, b.stop - o.start) for b, o in zip(box, outer, strict=True))].copy()
 
 

@@ -1,0 +1,165 @@
+"""How well models tell patients apart: ROC curves, and predicted risks by outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers import prose
+from helpers.figures import grid, names, theme
+
+
+@theme.drawn
+def roc(roc: pd.DataFrame, scores: pd.DataFrame, *, thresholds: pd.DataFrame | None = None) -> Figure:
+    """ROC curves of every model, a panel a part; tables `roc`, `scores` and `thresholds`.
+
+    The mark on a curve is the operating point frozen in training; AUCs with their intervals stand below.
+    """
+    found = grid.cells(roc)
+    if not found:
+        return theme.message("roc", "No model was evaluated.")
+    models = names.models(roc["model"])
+    count = grid.columns(found)
+    layout = grid.Layout(
+        width=theme.SINGLE if len(found) == 1 else theme.DOUBLE,
+        columns=count,
+        foot=15.0 + grid.LINE * (len(models) + 1),
+        top=12.0,
+    )
+    figure, panels = grid.by_cell("roc", found, layout)
+    for panel in panels:
+        cell = panel.cell
+        square(panel.ax)
+        grid.label_axes(panel, x="1 − specificity", y="Sensitivity")
+        for model in models:
+            curve = cell.of(roc).query("model == @model")
+            draw_curve(panel.ax, curve, model, part=cell.part, threshold=frozen(thresholds, cell.endpoint, model))
+        own = cell.of(scores)
+        grid.title(panel.ax, names.part(cell.part, cell.kind), size(own))
+        rows = [(None, "", "AUC (95 % CI)"), *auc_rows(own, models, cell.part)]
+        grid.key(panel, rows, below=13.0, outdent=layout.left - 1 if count > 2 else 0.0)
+    return figure
+
+
+@theme.drawn
+def risk(
+    predictions: pd.DataFrame, thresholds: pd.DataFrame, *, model: str = "nomogram", endpoints: Sequence[Any] = ()
+) -> Figure:
+    """Every patient's predicted risk by outcome, a panel a part, with the frozen threshold; table `predictions`.
+
+    `endpoints` (objects with name, positive, negative) give the words for the outcomes.
+    """
+    own = predictions[predictions["model"] == model]
+    found = grid.cells(own)
+    if not found:
+        return theme.message("risk", "No risks were predicted.")
+    words = {e.name: (e.negative, e.positive) for e in endpoints}
+    width = theme.SINGLE if len(found) == 1 else theme.DOUBLE
+    layout = grid.Layout(width=width, columns=grid.columns(found), height=58.0, foot=14.0, top=12.0, right=16.0)
+    figure, panels = grid.by_cell("risk", found, layout)
+    for panel, following in zip(panels, [*panels[1:], None], strict=True):
+        cell = panel.cell
+        rows = cell.of(own)
+        _risk_panel(panel.ax, rows, model, words.get(cell.endpoint, ("No event", "Event")))
+        grid.label_axes(panel, x="", y="Predicted risk")
+        last = following is None or following.first
+        draw_threshold(panel.ax, frozen(thresholds, cell.endpoint, model), named=last)
+        note = names.patients(len(rows), rows["truth"].sum())
+        grid.title(panel.ax, names.part(cell.part, cell.kind), note)
+    return figure
+
+
+def square(ax: Axes) -> None:
+    """The unit square of a ROC curve with its line of no discrimination, at equal aspect."""
+    ax.plot([0, 1], [0, 1], color=theme.RULE, linewidth=0.7, zorder=1)
+    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1"])
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1"])
+
+
+def draw_curve(ax: Axes, curve: pd.DataFrame, model: str, *, part: str, threshold: float | None) -> None:
+    """One model's empirical curve, and the mark of its frozen threshold."""
+    if curve.empty:
+        return
+    curve = curve.sort_values("threshold", ascending=False, kind="stable")
+    look = theme.model_style(model)
+    line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": theme.line_width(part)}
+    x, y = 1 - curve["specificity"], curve["sensitivity"]
+    ax.plot(x, y, zorder=3 if model == "nomogram" else 2, clip_on=False, **line)
+    if threshold is not None:
+        # A patient is positive at or above the threshold: the curve's smallest threshold that is not below it.
+        point = curve[curve["threshold"] >= threshold].iloc[-1:]
+        mark = {"marker": look["marker"], "markersize": 5.5, "markeredgecolor": theme.PAPER, "markeredgewidth": 0.7}
+        x, y = 1 - point["specificity"], point["sensitivity"]
+        ax.plot(x, y, linestyle="", color=look["color"], clip_on=False, zorder=5, **mark)
+
+
+def frozen(thresholds: pd.DataFrame | None, endpoint: str, model: str) -> float | None:
+    """The frozen threshold of a model, if it has one."""
+    if thresholds is None or thresholds.empty:
+        return None
+    own = thresholds[(thresholds["endpoint"] == endpoint) & (thresholds["model"] == model)]
+    return float(own["threshold"].iloc[0]) if len(own) else None
+
+
+def size(scores: pd.DataFrame) -> str:
+    """"n = 36, 16 events" of a part's scores."""
+    known = scores[["n", "events"]].dropna()
+    return names.patients(*known.astype(float).max()) if len(known) else ""
+
+
+def auc_rows(scores: pd.DataFrame, models: Sequence[str], part: str) -> list[grid.Row]:
+    """A key line a model: its line and mark, its name, its AUC with interval."""
+    rows: list[grid.Row] = []
+    for model in models:
+        auc = scores[(scores["model"] == model) & (scores["metric"] == "auc")]
+        look = theme.model_style(model)
+        label = look.pop("label")
+        look |= {"linewidth": theme.line_width(part), "markersize": 5.0, "markeredgecolor": theme.PAPER}
+        value = prose.interval(*auc.iloc[0][["estimate", "low", "high"]].astype(float)) if len(auc) else "–"
+        rows.append((look, label, value))
+    return rows
+
+
+def draw_threshold(ax: Axes, threshold: float | None, *, named: bool) -> None:
+    """The frozen threshold as a line across a panel of risks; its name stands right of the row's last panel."""
+    if threshold is None:
+        return
+    ax.axhline(threshold, color=theme.INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    if named:
+        ax.annotate(
+            f"threshold\n{prose.number(threshold)}", xy=(1, threshold), xycoords=("axes fraction", "data"),
+            xytext=(3, 0), textcoords="offset points", ha="left", va="center", fontsize=theme.SMALL,
+        )  # fmt: skip
+
+
+def _risk_panel(ax: Axes, rows: pd.DataFrame, model: str, words: tuple[str, str]) -> None:
+    color = theme.model_style(model)["color"]
+    for outcome, face in ((0, theme.PAPER), (1, color)):
+        risks = rows.loc[rows["truth"] == outcome, "probability"].to_numpy(dtype=float)
+        x = outcome + swarm(risks)
+        mark = "o" if outcome else "s"
+        small = 14 if len(rows) <= 300 else 5
+        ax.scatter(x, risks, s=small, marker=mark, facecolor=face, edgecolor=color, linewidth=0.7, clip_on=False, zorder=2)
+        if risks.size:
+            middle = float(np.median(risks))
+            ax.plot([outcome - 0.42, outcome + 0.42], [middle] * 2, color=theme.INK, linewidth=1.6, zorder=4)
+    limit = ax.figure.get_size_inches()[0] / theme.MM * ax.get_position().width / 2 - 2
+    counts = [(rows["truth"] == outcome).sum() for outcome in (0, 1)]
+    labels = [f"{names.wrap(word, limit)}\nn = {n}" for word, n in zip(words, counts, strict=True)]
+    ax.set(xlim=(-0.55, 1.55), ylim=(0, 1))
+    ax.set_xticks([0, 1], labels)
+    ax.tick_params(axis="x", length=0)
+
+
+def swarm(values: np.ndarray, *, bins: int = 34, widest: float = 0.4) -> np.ndarray:
+    """Sideways offsets, symmetric about 0, that keep values of one bin of [0, 1] apart."""
+    levels = pd.Series(np.clip((values * bins).astype(int), 0, bins - 1))
+    groups = levels.groupby(levels)
+    side = groups.cumcount() - (groups.transform("size") - 1) / 2
+    return (side * min(0.085, widest / max(side.abs().max(), 1) if len(side) else 1)).to_numpy()

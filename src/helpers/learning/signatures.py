@@ -1,0 +1,184 @@
+"""Signatures: first-stage scores, each the linear predictor of a logistic regression with its whole selection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import logit
+
+from helpers.errors import RadiogramError
+from helpers.learning import regression, selection, stability
+from helpers.learning.clinical import Coding, coding
+from helpers.learning.fitted import FloatArray, Scorer
+from helpers.learning.lasso import Lasso, lasso
+from helpers.learning.regression import Regression
+from helpers.learning.rows import Rows, require_training
+from helpers.learning.selection import Scaler
+from helpers.learning.stability import Gate
+from helpers.study import Parameters
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Signature(Scorer):
+    """A fitted first stage. `coefficients` has feature, coefficient (standardized scale), mean, sd."""
+
+    name: str
+
+    @property
+    def constant(self) -> bool:
+        """Whether the score is the same for everyone."""
+        return self.coefficients.empty
+
+    @property
+    def coefficients(self) -> pd.DataFrame:
+        raise NotImplementedError
+
+    def gaps(self, rows: Rows) -> int:
+        """Rows that lack a value the score needs, for which a training value stands in."""
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """What another program needs to compute the score, and the fingerprint of the patients it saw."""
+        table = self.coefficients.to_dict(orient="records")
+        return {"signature": self.name, "intercept": self.intercept, "coefficients": table, "patients": self.fingerprint}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FeatureSignature(Signature):
+    """Gate, redundancy filter, scaler and LASSO; without a surviving feature, the intercept alone."""
+
+    funnel: pd.DataFrame
+    gate: Gate | None
+    scaler: Scaler
+    lasso: Lasso | None
+    intercept: float
+
+    @cached_property
+    def coefficients(self) -> pd.DataFrame:
+        values = np.zeros(0) if self.lasso is None else self.lasso.coefficients
+        columns = {"feature": self.scaler.names, "coefficient": values, "mean": self.scaler.mean, "sd": self.scaler.sd}
+        return pd.DataFrame(columns).loc[values != 0].reset_index(drop=True)
+
+    @property
+    def reproducibility(self) -> pd.DataFrame:
+        """feature, icc, low, high, kept; empty without a gate."""
+        return self.gate.table if self.gate else pd.DataFrame(columns=["feature", "icc", "low", "high", "kept"])
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        return self.lasso.curve_table() if self.lasso else pd.DataFrame()
+
+    @property
+    def path(self) -> pd.DataFrame:
+        return self.lasso.path_table() if self.lasso else pd.DataFrame()
+
+    def gaps(self, rows: Rows) -> int:
+        chosen = rows.features.reindex(columns=self.coefficients["feature"]).to_numpy(dtype=np.float64)
+        return int((~np.isfinite(chosen)).any(axis=1).sum())
+
+    def _values(self, rows: Rows) -> FloatArray:
+        table = self.coefficients
+        raw = rows.features.reindex(columns=table["feature"]).to_numpy(dtype=np.float64)
+        values = (raw - table["mean"].to_numpy()) / table["sd"].to_numpy()
+        # Sums row by row, so that a score never depends on which other rows are scored with it.
+        return self.intercept + (np.where(np.isfinite(values), values, 0.0) * table["coefficient"].to_numpy()).sum(axis=1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClinicalSignature(Signature):
+    """Logistic regression on the prespecified clinical variables."""
+
+    coding: Coding
+    regression: Regression
+    mean: FloatArray
+    sd: FloatArray
+
+    @property
+    def intercept(self) -> float:
+        return float(self.regression.coefficients[0] + self.mean @ self.regression.coefficients[1:])
+
+    @cached_property
+    def coefficients(self) -> pd.DataFrame:
+        values = self.regression.coefficients[1:] * self.sd
+        terms = [column.term for column in self.coding.columns]
+        table = pd.DataFrame({"feature": terms, "coefficient": values, "mean": self.mean, "sd": self.sd})
+        return table.loc[self.regression.kept].reset_index(drop=True)
+
+    def gaps(self, rows: Rows) -> int:
+        return int(rows.clinical[[v.name for v in self.coding.variables]].isna().any(axis=1).sum())
+
+    def _values(self, rows: Rows) -> FloatArray:
+        design = self.coding._design(rows)
+        return self.regression.coefficients[0] + (design * self.regression.coefficients[1:]).sum(axis=1)
+
+
+def fit(name: str, rows: Rows, *, parameters: Parameters, seed: int) -> FeatureSignature | ClinicalSignature:
+    """The signature of that name (radiomics, deep or clinical) from training rows alone.
+
+    Raises RadiogramError for rows outside part train, and for a signature that has nothing to be fitted on.
+    """
+    require_training(rows, f"{name} signature")
+    require_material(name, rows)
+    if name == "clinical":
+        return _clinical(rows)
+    return _from_features(name, rows, parameters=parameters, seed=seed)
+
+
+def require_material(name: str, rows: Rows) -> None:
+    """Raises RadiogramError when the rows have nothing that the signature could be fitted on."""
+    if name == "clinical" and rows.clinical.columns.empty:
+        raise RadiogramError(
+            "modeling.signatures lists clinical, but cohort.clinical is empty: name variables there, or take clinical out."
+        )
+    if name != "clinical" and not rows.names(name):
+        raise RadiogramError(
+            f"modeling lists the signature {name}, but table features has no {name} feature: "
+            f"take {name} out of modeling.signatures and modeling.nomogram, or give such features."
+        )
+
+
+def _from_features(name: str, rows: Rows, *, parameters: Parameters, seed: int) -> FeatureSignature:
+    rules = parameters.selection
+    names = rows.names(name)
+    usable = selection.usable(rows, names)
+    gate = stability.gate(rows, usable, selection=rules)
+    stable = usable if gate is None else gate.kept
+    distinct = selection.distinct(rows, stable, limit=rules.redundancy, icc=gate.icc if gate else None)
+    scaler = selection.scaler(rows, distinct)
+    options = {"lasso_folds": rules.lasso_folds, "length": rules.lasso_path, "rule": rules.lasso_rule, "seed": seed}
+    fitted = lasso(rows, scaler, **options) if distinct else None
+    kept = int((fitted.coefficients != 0).sum()) if fitted else 0
+    steps = {"extracted": len(names), "finite and varying": len(usable), "reproducible": len(stable)}
+    steps |= {"not redundant": len(distinct), "LASSO" if kept else "LASSO: none, intercept only": kept}
+    if gate is None:
+        del steps["reproducible"]
+    return FeatureSignature(
+        what=f"{name} signature",
+        seen=rows.patients,
+        name=name,
+        funnel=pd.DataFrame(list(steps.items()), columns=["step", "features"]),
+        gate=gate,
+        scaler=scaler,
+        lasso=fitted,
+        intercept=fitted.intercept if fitted else float(logit(rows.truth.mean())),
+    )
+
+
+def _clinical(rows: Rows) -> ClinicalSignature:
+    coded = coding(rows)
+    design = coded.apparent(rows)
+    fitted = regression.fit(design, rows.truth)
+    mean, sd = design.mean(axis=0), design.std(axis=0)
+    return ClinicalSignature(
+        what="clinical signature",
+        seen=rows.patients,
+        name="clinical",
+        coding=coded,
+        regression=fitted,
+        mean=mean,
+        sd=sd,
+    )

@@ -1,0 +1,1 @@
+"""From executed notebooks and tables to one inspected HTML page."""

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from helpers import prose
+from helpers.errors import RadiogramError
+from helpers.evaluation import comparisons, curves, headline, performance, printed, thresholds
+
+
+@pytest.fixture
+def chosen(predictions, fits, parameters):
+    return thresholds.choose(predictions, fits, statistics=parameters.statistics)
+
+
+def test_threshold_cannot_see_test_rows(predictions, fits, parameters, chosen):
+    """Turning every test label and probability around moves no threshold."""
+    turned = predictions.copy()
+    test = turned["part"] == "test"
+    turned.loc[test, "truth"] = 1 - turned.loc[test, "truth"]
+    turned.loc[test, "probability"] = 1 - turned.loc[test, "probability"]
+    again = thresholds.choose(turned, fits, statistics=parameters.statistics)
+    assert {key: t.value for key, t in again.items()} == {key: t.value for key, t in chosen.items()}
+
+
+def test_training_predictions_of_a_model_that_saw_the_patient_are_no_basis_for_a_threshold(predictions, fits, parameters):
+    leaky = fits.assign(patients="\n".join(predictions["patient"].unique()))
+    with pytest.raises(ValueError, match="scored by a model fitted on them"):
+        thresholds.choose(predictions, leaky, statistics=parameters.statistics)
+
+
+def test_auc_equals_scikit_learn(predictions, chosen, parameters):
+    table = performance.scores(predictions, thresholds=chosen)
+    own = table[(table["model"] == "radiomics") & (table["part"] == "test") & (table["metric"] == "auc")]
+    rows = predictions[(predictions["model"] == "radiomics") & (predictions["part"] == "test")]
+    assert own["estimate"].item() == pytest.approx(roc_auc_score(rows["truth"], rows["probability"]), abs=1e-12)
+
+
+def test_a_baseline_is_judged_on_all_patients_in_its_declared_direction(cases, parameters):
+    table = performance.baselines(cases, None, parameters=parameters)
+    whole = table[table["part"] == "all"].iloc[0]
+    known = cases.dropna(subset="age")
+    assert whole["estimate"] == pytest.approx(roc_auc_score(known["progression"], -known["age"]))
+    assert whole["n"] == 119
+
+
+def test_a_baseline_of_an_unknown_column_is_named(cases, parameters):
+    wrong = parameters.cohort.baselines[0].model_copy(update={"column": "volume"})
+    with pytest.raises(RadiogramError, match="Baseline age: no column volume"):
+        performance.baseline_values(cases, None, wrong)
+
+
+def test_delong_is_refused_in_training_and_the_likelihood_ratio_test_offered(predictions):
+    with pytest.raises(RadiogramError, match="likelihood-ratio test"):
+        comparisons.delong(predictions, endpoint="progression", part="train", pair=("nomogram", "radiomics"))
+
+
+def test_holm_adjusts_within_the_declared_family_only(predictions):
+    table = comparisons.comparisons(predictions, confirmatory=(("nomogram", "clinical"),))
+    declared = table[table["family"] == "confirmatory"]
+    assert len(declared) == 1 and declared["p"].item() == declared["p_holm"].item()
+    exploratory = table[table["family"] == "exploratory"]
+    assert (exploratory["p_holm"] >= exploratory["p"]).all()
+
+
+def test_nri_at_the_frozen_thresholds_is_the_gain_in_sensitivity_plus_specificity(predictions, chosen, parameters):
+    moved = curves.reclassification(
+        predictions, pairs=(("nomogram", "clinical"),), thresholds=chosen, statistics=parameters.statistics, seed=1
+    )
+    nri = moved.loc[moved["measure"] == "categorical NRI", "estimate"].item()
+    table = performance.scores(predictions, thresholds=chosen).query("part == 'test'").set_index(["model", "metric"])["estimate"]
+    gain = [table["nomogram", m] - table["clinical", m] for m in ("sensitivity", "specificity")]
+    assert nri == pytest.approx(sum(gain), abs=1e-12)
+
+
+def test_scores_that_are_no_probabilities_get_an_auc_but_no_calibration(predictions, chosen):
+    raw = predictions.assign(probability=predictions["probability"] * 10)
+    table = performance.scores(raw, thresholds={})
+    assert set(table["metric"]) == {"auc"}
+    assert curves.calibration(raw, replicates=0, seed=1).empty
+
+
+def test_net_benefit_at_prevalence_of_treating_all_is_zero(predictions):
+    here = predictions[predictions["part"] == "test"]
+    prevalence = here["truth"].mean()
+    table = curves.decision(here, decision_range=(round(prevalence, 2), 0.9))
+    assert abs(table["treat_all"].iloc[0]) < 0.02
+
+
+def test_every_printed_table_is_a_table(predictions, chosen, parameters, cases):
+    scores = performance.with_baselines(predictions, cases, None, thresholds=chosen, parameters=parameters)
+    tests = comparisons.comparisons(predictions, confirmatory=parameters.statistics.comparisons)
+    for frame in (printed.performance(scores), printed.baselines(scores), printed.comparisons(tests)):
+        lines = prose.markdown_table(frame).splitlines()
+        assert len({line.count(" | ") for line in lines}) == 1 and len(lines) > 2
+
+
+def test_prose_leads_with_test_patients_and_the_nomogram(predictions, chosen, parameters):
+    scores = performance.scores(predictions, thresholds=chosen)
+    net = curves.decision(predictions, decision_range=(0.1, 0.8))
+    told = headline.numbers(scores, net, thresholds.table(chosen, supplied=False), lead="nomogram", parameters=parameters)
+    assert told["judged"].startswith("40 test patients")
+    assert headline.model(predictions) == "nomogram"
+    assert np.isfinite(float(told["auc"][:4]))

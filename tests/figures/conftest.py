@@ -1,0 +1,126 @@
+"""Synthetic tables for every figure: what the rooms before hand over, drawn from a seed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import pytest
+
+MODELS = {"nomogram": 1.3, "radiomics": 1.0, "clinical": 0.7, "CBF_maximum": 0.5}
+SIZES = {"train": 84, "test": 36, "external:Lyon": 51}
+GRID = np.linspace(0.1, 0.8, 36)
+
+
+def make_cases(endpoints: int = 1, sizes: dict[str, int] | None = None) -> pd.DataFrame:
+    rows = []
+    for part, n in (sizes or SIZES).items():
+        rng = np.random.default_rng([7, crc32(part.encode())])
+        truth = [(rng.random(n) < p).astype("int8") for p in (0.45, 0.35)[:endpoints]]
+        names = ["progression", "idh_mutant"][:endpoints]
+        cases = [f"{part}-{i:03d}" for i in range(n)]
+        center = part.partition(":")[2] or "Here"
+        frame = pd.DataFrame({"case": cases, "patient": cases, "center": center, "part": part})
+        rows.append(frame.assign(**dict(zip(names, truth, strict=True))))
+    return pd.concat(rows, ignore_index=True)
+
+
+def make_predictions(cases: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for endpoint in [e for e in ("progression", "idh_mutant") if e in cases]:
+        for model, signal in MODELS.items():
+            for part, own in cases.groupby("part", sort=False):
+                rng = np.random.default_rng([3, crc32(f"{endpoint}{model}{part}".encode())])
+                latent = signal * (own[endpoint] - 0.45) * 2 + rng.normal(size=len(own))
+                rows.append(pd.DataFrame({
+                    "case": own["case"], "patient": own["patient"], "endpoint": endpoint, "model": model, "part": part,
+                    "kind": "oof" if part == "train" else "frozen", "truth": own[endpoint],
+                    "probability": 1 / (1 + np.exp(-1.1 * latent)),
+                }))  # fmt: skip
+    return pd.concat(rows, ignore_index=True)
+
+
+def each(predictions: pd.DataFrame):
+    return predictions.groupby(["endpoint", "model", "part", "kind"], sort=False)
+
+
+def make_roc(predictions: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for keys, own in each(predictions):
+        p, y = own["probability"].to_numpy(), own["truth"].to_numpy() == 1
+        cuts = np.r_[np.inf, np.unique(p)[::-1]]
+        rows.append(pd.DataFrame({
+            **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)), "threshold": cuts,
+            "sensitivity": [(p[y] >= c).mean() for c in cuts], "specificity": [(p[~y] < c).mean() for c in cuts],
+        }))  # fmt: skip
+    return pd.concat(rows, ignore_index=True)
+
+
+def make_scores(predictions: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for keys, own in each(predictions):
+        p, y = own["probability"].to_numpy(), own["truth"].to_numpy() == 1
+        auc = (p[y][:, None] > p[~y]).mean()
+        values = {
+            "auc": (auc, auc - 0.1, min(auc + 0.08, 1)), "calibration_in_the_large": (-0.12, -0.6, 0.36),
+            "calibration_slope": (0.84, 0.4, 1.28), "ici": (0.06, 0.02, 0.12), "brier": (0.18, 0.14, 0.22),
+            "sensitivity": (0.8, 0.6, 0.92),
+        }  # fmt: skip
+        rows += [(*keys, m, *v, "bootstrap", len(own), int(y.sum())) for m, v in values.items()]
+    columns = "endpoint model part kind metric estimate low high method n events".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def make_thresholds(predictions: pd.DataFrame) -> pd.DataFrame:
+    pairs = predictions[["endpoint", "model"]].drop_duplicates()
+    return pairs.assign(rule="youden", threshold=0.46, chosen_on="84 training patients").reset_index(drop=True)
+
+
+def make_calibration(predictions: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for keys, own in each(predictions):
+        x = np.linspace(own["probability"].min(), own["probability"].max(), 60)
+        y = np.clip(0.5 + 0.8 * (x - 0.5) + 0.05 * np.sin(6 * x), 0, 1)
+        wide = 0.1 + 0.25 * np.abs(x - 0.5)
+        rows.append(pd.DataFrame({
+            **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)), "predicted": x, "observed": y,
+            "low": np.clip(y - wide, 0, 1), "high": np.clip(y + wide, 0, 1), "smoother": "loess",
+        }))  # fmt: skip
+    return pd.concat(rows, ignore_index=True)
+
+
+def make_decision(predictions: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for keys, own in each(predictions):
+        p, y = own["probability"].to_numpy(), own["truth"].to_numpy() == 1
+        odds = GRID / (1 - GRID)
+        benefit = np.array([((p >= t) & y).mean() - ((p >= t) & ~y).mean() * o for t, o in zip(GRID, odds, strict=True)])
+        rows.append(pd.DataFrame({
+            **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)), "threshold": GRID,
+            "net_benefit": benefit, "low": benefit - 0.09, "high": benefit + 0.08,
+            "treat_all": y.mean() - (~y).mean() * odds,
+        }))  # fmt: skip
+    return pd.concat(rows, ignore_index=True)
+
+
+def make_endpoints(count: int = 1) -> list[SimpleNamespace]:
+    words = [("progression", "true progression", "pseudoprogression"), ("idh_mutant", "IDH mutant", "IDH wildtype")]
+    return [SimpleNamespace(name=n, positive=p, negative=q) for n, p, q in words[:count]]
+
+
+@pytest.fixture(scope="session", params=[1, 2], ids=["one endpoint", "two endpoints"])
+def evaluated(request) -> SimpleNamespace:
+    """Every table of the evaluation, for one endpoint and for two."""
+    return evaluation(request.param)
+
+
+def evaluation(endpoints: int = 1, sizes: dict[str, int] | None = None) -> SimpleNamespace:
+    cases = make_cases(endpoints, sizes)
+    predictions = make_predictions(cases)
+    return SimpleNamespace(
+        cases=cases, predictions=predictions, roc=make_roc(predictions), scores=make_scores(predictions),
+        thresholds=make_thresholds(predictions), calibration=make_calibration(predictions),
+        decision=make_decision(predictions), endpoints=make_endpoints(endpoints),
+    )  # fmt: skip
