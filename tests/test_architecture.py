@@ -33,7 +33,9 @@ def test_a_room_imports_only_from_rooms_above_it(house):
     for path in root.rglob("*.py"):
         room = path.relative_to(root).parts[0].removesuffix(".py")
         if room != "__init__":
-            wrong += [f"{path.name} ({room}) imports {other}" for other in imports(path, room) if ORDER[other] > ORDER[room]]
+            wrong += [
+                f"{path.name} ({room}) imports {other}" for other in imports(path, room) if ORDER[other] > ORDER[room]
+            ]
     assert not wrong
 
 
@@ -43,12 +45,20 @@ def test_statistics_know_nothing_of_ours(house):
 
 
 def test_only_one_module_knows_dask(house):
-    found = [p.name for p in (house / "src").rglob("*.py") if re.search(r"^\s*(import|from) (dask|distributed)", p.read_text(), re.M)]
+    found = [
+        p.name
+        for p in (house / "src").rglob("*.py")
+        if re.search(r"^\s*(import|from) (dask|distributed)", p.read_text(), re.M)
+    ]
     assert found == ["cluster.py"]
 
 
 def test_no_module_branches_on_the_name_of_a_study(house):
-    found = [p.name for p in (house / "src").rglob("*.py") if re.search(r"(study|name) == [\"'](demo|sts|ucsf|dlrn)", p.read_text())]
+    found = [
+        p.name
+        for p in (house / "src").rglob("*.py")
+        if re.search(r"(study|name) == [\"'](demo|sts|ucsf|dlrn)", p.read_text())
+    ]
     assert not found
 
 

@@ -22,7 +22,10 @@ def test_a_table_comes_back_as_it_was_written(tmp_path):
 def test_the_same_frame_gives_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         Tables(tmp_path / name).write("exclusions", exclusions("a"))
-    assert Tables(tmp_path / "one").path("exclusions").read_bytes() == Tables(tmp_path / "two").path("exclusions").read_bytes()
+    assert (
+        Tables(tmp_path / "one").path("exclusions").read_bytes()
+        == Tables(tmp_path / "two").path("exclusions").read_bytes()
+    )
 
 
 def test_an_undeclared_column_is_refused(tmp_path):

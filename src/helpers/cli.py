@@ -95,7 +95,9 @@ def doctor() -> None:
 
 @main.command()
 @click.argument("scores", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for tables and report.html.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for tables and report.html."
+)
 @Set
 @sentence
 def evaluate(scores: Path, out: Path, overrides: tuple[str, ...]) -> None:
@@ -117,5 +119,3 @@ def _named(study: str) -> str:
 
 def _with_scheduler(overrides: tuple[str, ...], scheduler: str | None) -> tuple[str, ...]:
     return (*overrides, f"execution.scheduler={scheduler}") if scheduler else overrides
-
-

@@ -28,7 +28,9 @@ class Outcome:
 
 def workers(execution: Execution) -> int:
     """Processes to use: those asked for, else every core this process may run on."""
-    return execution.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+    return execution.workers or len(
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
 
 
 def map_cases(

@@ -32,7 +32,9 @@ def _quarto() -> str:
     if not path:
         return "Quarto: not installed; reports are rendered by Pandoc (same sections, figures and numbers)"
     try:
-        version = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+        version = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=60, check=True
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError) as error:
         return f"Quarto: {path} does not run ({error})"
     return f"Quarto {version}"
@@ -47,7 +49,11 @@ def _pandoc() -> str:
 def _accelerator() -> str:
     import torch
 
-    return f"GPU: {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else "GPU: none; networks run on the processor"
+    return (
+        f"GPU: {torch.cuda.get_device_name(0)}"
+        if torch.cuda.is_available()
+        else "GPU: none; networks run on the processor"
+    )
 
 
 def _weights() -> Iterator[str]:

@@ -24,14 +24,14 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
-    """"0.84 (0.73 to 0.93)"; without limits, the estimate and that no interval can be had."""
+    """ "0.84 (0.73 to 0.93)"; without limits, the estimate and that no interval can be had."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{number(estimate, digits)} (interval {NOT_ESTIMABLE})"
     return f"{number(estimate, digits)} ({number(low, digits)} to {number(high, digits)})"
 
 
 def p_value(p: float) -> str:
-    """"P = 0.027" to two significant digits, "P < 0.001"."""
+    """ "P = 0.027" to two significant digits, "P < 0.001"."""
     if p is None or not math.isfinite(p):
         return NOT_ESTIMABLE
     if p < 0.001:
@@ -46,18 +46,18 @@ def p_cell(p: float) -> str:
 
 
 def percent(numerator: int, denominator: int) -> str:
-    """"19 of 51 (37 %)"."""
+    """ "19 of 51 (37 %)"."""
     share = f" ({100 * numerator / denominator:.0f} %)" if denominator else ""
     return f"{numerator} of {denominator}{share}"
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:
-    """"1 patient", "58 patients"."""
+    """ "1 patient", "58 patients"."""
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def listing(words: Sequence[str], conjunction: str = "and") -> str:
-    """"a, b and c"."""
+    """ "a, b and c"."""
     words = list(words)
     if len(words) < 2:
         return "".join(words)
@@ -105,11 +105,13 @@ MODELS = {
 
 def model_name(model: str) -> str:
     """A model as a reader meets it."""
-    return MODELS.get(model, model if any(c.isupper() for c in model) else f"{model.replace('_', ' ').capitalize()} alone")
+    return MODELS.get(
+        model, model if any(c.isupper() for c in model) else f"{model.replace('_', ' ').capitalize()} alone"
+    )
 
 
 def part_name(part: str, kind: str = "") -> str:
-    """"train", "oof" -> "Training (out-of-fold)"; "external:center C" -> "External (center C)"."""
+    """ "train", "oof" -> "Training (out-of-fold)"; "external:center C" -> "External (center C)"."""
     base, _, center = part.partition(":")
     named = {"train": "Training", "test": "Test", "all": "All patients"}.get(base, base.capitalize())
     inside = center or {"oof": "out-of-fold", "apparent": "apparent"}.get(kind, "")

@@ -51,15 +51,30 @@ DECLARED: dict[str, Columns] = {
         "a lambda of the path",
         ("endpoint", "signature", "lambda", "deviance", "standard_error", "nonzero", "chosen"),
     ),
-    "lasso_path": Columns("a lambda x feature ever selected", ("endpoint", "signature", "lambda", "feature", "coefficient")),
+    "lasso_path": Columns(
+        "a lambda x feature ever selected", ("endpoint", "signature", "lambda", "feature", "coefficient")
+    ),
     "nomogram": Columns(
         "a term of the nomogram",
         (
-            "endpoint", "term", "variable", "level", "coefficient", "standard_error", "odds_ratio", "low", "high", "p",
-            "minimum", "maximum", "sd",
+            "endpoint",
+            "term",
+            "variable",
+            "level",
+            "coefficient",
+            "standard_error",
+            "odds_ratio",
+            "low",
+            "high",
+            "p",
+            "minimum",
+            "maximum",
+            "sd",
         ),
     ),
-    "fits": Columns("a fitted object and the patients it saw", ("endpoint", "object", "fold", "patients", "fingerprint")),
+    "fits": Columns(
+        "a fitted object and the patients it saw", ("endpoint", "object", "fold", "patients", "fingerprint")
+    ),
     "predictions": Columns(
         "a case x endpoint x model x kind; kind is oof, apparent or frozen",
         ("case", "patient", "endpoint", "model", "part", "kind", "truth", "probability"),
@@ -72,7 +87,18 @@ DECLARED: dict[str, Columns] = {
     "comparisons": Columns(
         "a test of two models",
         (
-            "endpoint", "part", "model_a", "model_b", "test", "estimate", "low", "high", "statistic", "df", "p", "p_holm",
+            "endpoint",
+            "part",
+            "model_a",
+            "model_b",
+            "test",
+            "estimate",
+            "low",
+            "high",
+            "statistic",
+            "df",
+            "p",
+            "p_holm",
             "family",
         ),
     ),
@@ -91,7 +117,19 @@ DECLARED: dict[str, Columns] = {
     ),
     "reclassification": Columns(
         "a measure of reclassification",
-        ("endpoint", "part", "model_a", "model_b", "measure", "estimate", "low", "high", "events", "nonevents", "method"),
+        (
+            "endpoint",
+            "part",
+            "model_a",
+            "model_b",
+            "measure",
+            "estimate",
+            "low",
+            "high",
+            "events",
+            "nonevents",
+            "method",
+        ),
     ),
     "reader_scores": Columns(
         "a metric of a radiologist in a condition",
@@ -121,7 +159,9 @@ class Tables:
     def read(self, name: str) -> pd.DataFrame:
         """Raises RadiogramError when the stage that writes the table has not run."""
         if not self.exists(name):
-            raise RadiogramError(f"Table {name} is not there yet: run the notebook that writes it, or the whole report.")
+            raise RadiogramError(
+                f"Table {name} is not there yet: run the notebook that writes it, or the whole report."
+            )
         return pd.read_parquet(self.path(name))
 
     def write(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +197,9 @@ def write_whole(path: Path, write) -> None:
         os.replace(beside, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RadiogramError(f"The disk is full: {path.name} could not be written. Free some space and run again.") from error
+            raise RadiogramError(
+                f"The disk is full: {path.name} could not be written. Free some space and run again."
+            ) from error
         raise
     finally:
         beside.unlink(missing_ok=True)
@@ -168,5 +210,7 @@ def _declared(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     missing = [c for c in columns.names if c not in frame]
     extra = [c for c in frame if c not in columns.names]
     if missing or (extra and not columns.open):
-        raise ValueError(f"table {name}: missing columns {missing}, undeclared columns {extra if not columns.open else []}")
+        raise ValueError(
+            f"table {name}: missing columns {missing}, undeclared columns {extra if not columns.open else []}"
+        )
     return frame[[*columns.names, *extra]].reset_index(drop=True)

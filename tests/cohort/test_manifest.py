@@ -72,7 +72,9 @@ def test_a_patient_in_both_parts_is_named():
         manifest.one_row_a_patient(frame, where="sheet.csv")
 
 
-@pytest.mark.parametrize("values", [["1", "0"], [1.0, 0.0], ["True", "false"], ["true progression", "Pseudoprogression"]])
+@pytest.mark.parametrize(
+    "values", [["1", "0"], [1.0, 0.0], ["True", "false"], ["true progression", "Pseudoprogression"]]
+)
 def test_labels_are_read_however_they_are_written(values):
     read = manifest.binary(pd.Series(values), pd.Series(["a", "b"]), PROGRESSION, where="sheet.csv")
     assert read.tolist() == [1.0, 0.0]

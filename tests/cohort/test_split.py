@@ -14,7 +14,12 @@ def cases():
     rng = np.random.default_rng(1)
     patients = [f"p{i:03d}" for i in range(90)]
     return pd.DataFrame(
-        {"case": patients, "patient": patients, "center": rng.choice(["A", "B", "C"], 90), "label": rng.permutation([1] * 30 + [0] * 60)}
+        {
+            "case": patients,
+            "patient": patients,
+            "center": rng.choice(["A", "B", "C"], 90),
+            "label": rng.permutation([1] * 30 + [0] * 60),
+        }
     )
 
 
@@ -42,7 +47,11 @@ def test_another_seed_draws_another_split(cases):
 
 def test_centers_can_be_the_test_part_or_kept_apart(cases):
     drawn = split.assign(cases, cohort(test_centers="[B]", external_centers="[C]"), seed=7)
-    assert drawn.groupby("center")["part"].unique().map(list).to_dict() == {"A": ["train"], "B": ["test"], "C": ["external:C"]}
+    assert drawn.groupby("center")["part"].unique().map(list).to_dict() == {
+        "A": ["train"],
+        "B": ["test"],
+        "C": ["external:C"],
+    }
 
 
 def test_an_unknown_center_is_named_with_the_known(cases):

@@ -23,7 +23,9 @@ def cases():
     part = np.where(np.arange(120) < 80, "train", "test")
     age = 60 - 6 * truth + rng.normal(0, 8, 120)
     age[5] = np.nan
-    return pd.DataFrame({"case": patients, "patient": patients, "center": "A", "part": part, "progression": truth, "age": age})
+    return pd.DataFrame(
+        {"case": patients, "patient": patients, "center": "A", "part": part, "progression": truth, "age": age}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +35,9 @@ def predictions(cases):
     for model, strength in STRENGTH.items():
         score = 1.5 * strength * (cases["progression"] - 0.5) + rng.normal(size=len(cases))
         own = cases[["case", "patient", "part"]].assign(endpoint="progression", model=model, truth=cases["progression"])
-        tables.append(own.assign(kind=np.where(own["part"] == "train", "oof", "frozen"), probability=1 / (1 + np.exp(-score))))
+        tables.append(
+            own.assign(kind=np.where(own["part"] == "train", "oof", "frozen"), probability=1 / (1 + np.exp(-score)))
+        )
     return pd.concat(tables, ignore_index=True)
 
 

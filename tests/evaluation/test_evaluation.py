@@ -24,7 +24,9 @@ def test_threshold_cannot_see_test_rows(predictions, fits, parameters, chosen):
     assert {key: t.value for key, t in again.items()} == {key: t.value for key, t in chosen.items()}
 
 
-def test_training_predictions_of_a_model_that_saw_the_patient_are_no_basis_for_a_threshold(predictions, fits, parameters):
+def test_training_predictions_of_a_model_that_saw_the_patient_are_no_basis_for_a_threshold(
+    predictions, fits, parameters
+):
     leaky = fits.assign(patients="\n".join(predictions["patient"].unique()))
     with pytest.raises(ValueError, match="scored by a model fitted on them"):
         thresholds.choose(predictions, leaky, statistics=parameters.statistics)
@@ -69,7 +71,11 @@ def test_nri_at_the_frozen_thresholds_is_the_gain_in_sensitivity_plus_specificit
         predictions, pairs=(("nomogram", "clinical"),), thresholds=chosen, statistics=parameters.statistics, seed=1
     )
     nri = moved.loc[moved["measure"] == "categorical NRI", "estimate"].item()
-    table = performance.scores(predictions, thresholds=chosen).query("part == 'test'").set_index(["model", "metric"])["estimate"]
+    table = (
+        performance.scores(predictions, thresholds=chosen)
+        .query("part == 'test'")
+        .set_index(["model", "metric"])["estimate"]
+    )
     gain = [table["nomogram", m] - table["clinical", m] for m in ("sensitivity", "specificity")]
     assert nri == pytest.approx(sum(gain), abs=1e-12)
 
@@ -99,7 +105,9 @@ def test_every_printed_table_is_a_table(predictions, chosen, parameters, cases):
 def test_prose_leads_with_test_patients_and_the_nomogram(predictions, chosen, parameters):
     scores = performance.scores(predictions, thresholds=chosen)
     net = curves.decision(predictions, decision_range=(0.1, 0.8))
-    told = headline.numbers(scores, net, thresholds.table(chosen, supplied=False), lead="nomogram", parameters=parameters)
+    told = headline.numbers(
+        scores, net, thresholds.table(chosen, supplied=False), lead="nomogram", parameters=parameters
+    )
     assert told["judged"].startswith("40 test patients")
     assert headline.model(predictions) == "nomogram"
     assert np.isfinite(float(told["auc"][:4]))

@@ -124,3 +124,53 @@ def evaluation(endpoints: int = 1, sizes: dict[str, int] | None = None) -> Simpl
         thresholds=make_thresholds(predictions), calibration=make_calibration(predictions),
         decision=make_decision(predictions), endpoints=make_endpoints(endpoints),
     )  # fmt: skip
+
+
+MEASURES = ("LargeDependenceHighGrayLevelEmphasis", "JointEntropy", "Contrast", "Busyness", "MajorAxisLength")
+SEQUENCES = tuple(f"postcontrast_T1_delayed_phase_{i}" for i in range(1, 11))
+
+
+def feature_names(count: int, *, signature: str = "radiomics", long: bool = False) -> list[str]:
+    sequences = SEQUENCES if long else ("T1c", "FLAIR")
+    if signature == "deep":
+        return [f"{sequences[i % len(sequences)]}_deep_{i}" for i in range(count)]
+    images = ("original_glcm", "wavelet-HHL_gldm", "log-sigma-2-0-mm-3D_firstorder", "original_ngtdm")
+    return [f"{sequences[i % len(sequences)]}_{images[i % 4]}_{MEASURES[i % 5]}{i // 20 or ''}" for i in range(count)]
+
+
+def make_selection(
+    *, endpoints: int = 1, count: int = 6, signatures: tuple[str, ...] = ("radiomics", "deep"), long: bool = False
+) -> SimpleNamespace:
+    tables: dict[str, list[pd.DataFrame]] = {k: [] for k in ("reproducibility", "funnel", "selected", "lasso", "lasso_path")}
+    for endpoint in ("progression", "idh_mutant")[:endpoints]:
+        for signature in signatures:
+            rng = np.random.default_rng([5, crc32(f"{endpoint}{signature}".encode())])
+            keys = {"endpoint": endpoint, "signature": signature}
+            features = feature_names(400, signature=signature, long=long)
+            icc = np.clip(rng.beta(6, 1.6, 400), 0, 1)
+            low = icc - rng.uniform(0.02, 0.3, 400)
+            tables["reproducibility"].append(pd.DataFrame(
+                {**keys, "feature": features, "icc": icc, "low": low, "high": np.clip(icc + 0.05, 0, 1), "kept": low >= 0.75}
+            ))  # fmt: skip
+            steps = ["extracted", "reproducible", "not constant", "not redundant", "selected"]
+            tables["funnel"].append(pd.DataFrame({**keys, "step": steps, "features": [1316, 512, 498, 61, count]}))
+            chosen = features[:count]
+            final = np.linspace(0.9, 0.12, count) * np.where(np.arange(count) % 3 == 1, -1, 1) if count else np.zeros(0)
+            tables["selected"].append(pd.DataFrame({
+                **keys, "feature": chosen, "coefficient": final, "mean": 0.0, "sd": 1.0,
+                "frequency": np.linspace(0.97, 0.41, count),
+            }))  # fmt: skip
+            lambdas = np.geomspace(0.3, 0.003, 40)
+            entry = np.linspace(1.3, 3.4, count)
+            growth = np.clip(-np.log(lambdas)[:, None] - entry[None, :], 0, None) / 2.2
+            deviance = 1.38 - 0.25 * np.clip(-np.log(lambdas) - 1.2, 0, 2) + 0.14 * np.clip(-np.log(lambdas) - 3.4, 0, None) ** 2
+            best = int(deviance.argmin())
+            tables["lasso"].append(pd.DataFrame({
+                **keys, "lambda": lambdas, "deviance": deviance, "standard_error": 0.06,
+                "nonzero": (growth > 0).sum(axis=1), "chosen": np.arange(40) == best,
+            }))  # fmt: skip
+            tables["lasso_path"].append(pd.DataFrame({
+                **keys, "lambda": np.repeat(lambdas, count), "feature": np.tile(chosen, 40),
+                "coefficient": (growth * final).ravel(),
+            }))  # fmt: skip
+    return SimpleNamespace(**{name: pd.concat(rows, ignore_index=True) for name, rows in tables.items()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +12,6 @@ from scipy import ndimage
 
 from helpers.imaging.extract import ImageRow
 from helpers.study import Parameters, load
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def real_data() -> Path:
-    folder = Path(os.environ.get("RADIOGRAM_SHARED_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"no shared data at {folder}")
-    return folder
 
 
 @pytest.fixture

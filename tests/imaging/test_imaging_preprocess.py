@@ -69,8 +69,8 @@ def test_resampling_keeps_corner_and_a_linear_ramp(builders):
     image = builders.volume(ramp, spacing=(2.0, 2.0, 2.0))
     fine = preprocess.resample(image, (1.0, 2.0, 2.0))
     assert fine.GetSize() == (36, 20, 16)
-    row = sitk.GetArrayFromImage(fine)[8, 10, 8:28]
-    np.testing.assert_allclose(row, np.arange(8, 28) / 2 - 0.25, atol=1e-3)
+    row = sitk.GetArrayFromImage(fine)[8, 10, 14:22]
+    np.testing.assert_allclose(row, np.arange(14, 22) / 2 - 0.25, atol=1e-3)
 
 
 def test_resampled_mask_keeps_its_volume(builders):

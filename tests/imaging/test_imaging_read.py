@@ -23,7 +23,15 @@ def test_text_file_is_not_an_image(tmp_path):
 def test_truncated_file_is_refused(tmp_path, save, builders):
     path = save("P7", builders.texture())
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(CaseError, match=r"P7\.nii\.gz cannot be read as an image"):
+    with pytest.raises(CaseError, match=r"P7\.nii\.gz ends before its last voxel"):
+        read.image(path)
+
+
+def test_truncated_uncompressed_file_is_refused(tmp_path, builders):
+    path = tmp_path / "P7.nii"
+    sitk.WriteImage(builders.volume(builders.texture()), str(path))
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(CaseError, match=r"P7\.nii (ends before its last voxel|cannot be read)"):
         read.image(path)
 
 
@@ -48,8 +56,16 @@ def test_nan_in_the_image_is_counted(save, builders):
     array = builders.texture()
     array[0, 0, :2] = np.nan
     array[1, 1, 1] = np.inf
-    with pytest.raises(CaseError, match=r"P7\.nii\.gz has NaN or infinite intensities in 3 of 5,760 voxels"):
+    with pytest.raises(CaseError, match=r"P7\.nii\.gz has NaN or infinite values in 3 of 5,760 voxels"):
         read.image(save("P7", array))
+
+
+def test_nan_in_another_format_is_counted_too(tmp_path, builders):
+    array = builders.texture()
+    array[3, 3, 3] = np.nan
+    sitk.WriteImage(builders.volume(array), str(tmp_path / "P7.nrrd"))
+    with pytest.raises(CaseError, match=r"P7\.nrrd has NaN or infinite values in 1 of 5,760 voxels"):
+        read.image(tmp_path / "P7.nrrd")
 
 
 def test_integers_become_double_and_single_stays_single(save, builders):
@@ -72,7 +88,7 @@ def test_chosen_label_is_taken_among_several(save, builders):
 
 def test_absent_label_lists_the_values_that_are_there(save, builders):
     labels = builders.ball(radius=6) + 3 * builders.ball()
-    with pytest.raises(CaseError, match=r"P7_mask\.nii\.gz has no voxel of value 2, but of 1, 4: set imaging\.mask_label"):
+    with pytest.raises(CaseError, match=r"P7_mask\.nii\.gz has no voxel of value 2, but of 1, 4: set imaging\."):
         read.mask(save("P7_mask", labels), label=2)
 
 

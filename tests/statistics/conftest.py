@@ -1,7 +1,8 @@
 """Public tables with known answers, and R's random numbers, so that R's own examples run here.
 
-R draws by Mersenne-Twister, inversion and rejection. The seeding scrambles by a linear congruential generator (R source, src/main/RNG.c); sampling rejects
-(R 3.6 and later); one binomial trial is read from one uniform (src/nmath/rbinom.c, inversion).
+R draws by Mersenne-Twister, inversion and rejection. The seeding scrambles by a linear congruential
+generator (R source, src/main/RNG.c); sampling rejects (R 3.6 and later); one binomial trial is read from
+one uniform (src/nmath/rbinom.c, inversion).
 """
 
 from __future__ import annotations

@@ -9,7 +9,14 @@ from helpers.statistics import discrimination as d
 ASAH = {
     "wfns": (0.8236788617886179, 0.00146991470882363, 0.748535, 0.898823, 0.735764, 0.886842),
     "s100b": (0.731368563685637, 0.00266868245717244, 0.630118, 0.832619, 0.619217, 0.820086),
-    "ndka": (0.6119579945799457, 0.0031908105493913, 0.501244999271703, 0.722670989888189, 0.497331, 0.715404),
+    "ndka": (
+        0.6119579945799457,
+        0.0031908105493913,
+        0.501244999271703,
+        0.722670989888189,
+        0.497331,
+        0.715404,
+    ),
 }
 
 
@@ -79,7 +86,9 @@ def test_unpaired_tests_equal_proc(asah, first, second, t, p):
 
 def test_unpaired_degrees_of_freedom_equal_proc(asah):
     truth, scores = asah
-    assert d.compare_unpaired(truth, scores["wfns"], truth, scores["s100b"]).df == pytest.approx(206.66, abs=5e-3)
+    assert d.compare_unpaired(truth, scores["wfns"], truth, scores["s100b"]).df == pytest.approx(
+        206.66, abs=5e-3
+    )
 
 
 def test_three_areas_are_compared_globally(asah):
@@ -126,7 +135,9 @@ def test_generated_comparisons_equal_proc(generated):
     truth, first, second, _ = generated
     paired = d.compare_paired(truth, first, second)
     assert (paired.estimate, paired.statistic) == pytest.approx((0.1254166667, 2.4018924239), abs=6e-11)
-    assert (paired.p, paired.low, paired.high) == pytest.approx((0.0163105042, 0.0230756345, 0.2277576988), abs=6e-11)
+    assert (paired.p, paired.low, paired.high) == pytest.approx(
+        (0.0163105042, 0.0230756345, 0.2277576988), abs=6e-11
+    )
     unpaired = d.compare_unpaired(truth, first, truth, second)
     found = (unpaired.statistic, unpaired.df, unpaired.p)
     assert found == pytest.approx((1.6897411548, 190.2439694630, 0.0927154992), rel=1e-9)

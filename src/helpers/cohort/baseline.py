@@ -19,7 +19,9 @@ def table_one(cases: pd.DataFrame, *, endpoint: Endpoint, clinical: tuple[str, .
     for center in sorted(cases["center"].unique()):
         rows.append(["", center, *_across(groups, endpoint, lambda g, c=center: _share(g["center"] == c), "")])
     for name in clinical:
-        rows += _numeric(groups, endpoint, name) if is_numeric(cases[name]) else _categorical(groups, endpoint, name, cases)
+        rows += (
+            _numeric(groups, endpoint, name) if is_numeric(cases[name]) else _categorical(groups, endpoint, name, cases)
+        )
         if cases[name].isna().any():
             rows.append(["", "missing", *_across(groups, endpoint, lambda g, n=name: str(int(g[n].isna().sum())), "")])
     return pd.DataFrame(rows, columns=_header(groups, endpoint))
@@ -28,8 +30,6 @@ def table_one(cases: pd.DataFrame, *, endpoint: Endpoint, clinical: tuple[str, .
 def _parts(cases: pd.DataFrame) -> list[str]:
     order = {"train": 0, "test": 1}
     return sorted(cases["part"].unique(), key=lambda part: (order.get(part, 2), part))
-
-
 
 
 def _header(groups: dict[str, pd.DataFrame], endpoint: Endpoint) -> list[str]:
@@ -56,7 +56,9 @@ def _numeric(groups: dict[str, pd.DataFrame], endpoint: Endpoint, name: str) -> 
     return [[name, "median (quartiles)", *_with_differences(cells, groups, endpoint, name)]]
 
 
-def _categorical(groups: dict[str, pd.DataFrame], endpoint: Endpoint, name: str, cases: pd.DataFrame) -> list[list[str]]:
+def _categorical(
+    groups: dict[str, pd.DataFrame], endpoint: Endpoint, name: str, cases: pd.DataFrame
+) -> list[list[str]]:
     blank = [""] * (3 * len(groups))
     rows = [[name, "", *_with_differences(blank, groups, endpoint, name)]]
     for level in sorted(cases[name].dropna().unique()):

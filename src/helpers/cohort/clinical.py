@@ -19,9 +19,13 @@ def tidy(frame: pd.DataFrame, variables: tuple[str, ...], *, where: str) -> pd.D
             raise RadiogramError(f"{where} has no column {name}, which cohort.clinical names.")
         column = frame[name]
         if column.notna().sum() == 0:
-            raise RadiogramError(f"{where}: clinical variable {name} is missing in every patient; take it out of cohort.clinical.")
+            raise RadiogramError(
+                f"{where}: clinical variable {name} is missing in every patient; take it out of cohort.clinical."
+            )
         if column.nunique() == 1:
-            raise RadiogramError(f"{where}: clinical variable {name} has one value in every patient; take it out of cohort.clinical.")
+            raise RadiogramError(
+                f"{where}: clinical variable {name} has one value in every patient; take it out of cohort.clinical."
+            )
         numeric = pd.api.types.is_numeric_dtype(column)
         columns[name] = column.astype(float) if numeric else column.astype(object).where(column.notna(), None)
     return pd.DataFrame(columns, index=frame.index)
@@ -34,7 +38,9 @@ def is_numeric(column: pd.Series) -> bool:
 def missing(cases: pd.DataFrame, variables: tuple[str, ...]) -> pd.DataFrame:
     """One row a variable with missing values: variable, missing, cases."""
     counts = {name: int(cases[name].isna().sum()) for name in variables}
-    return pd.DataFrame([(name, n, len(cases)) for name, n in counts.items() if n], columns=["variable", "missing", "cases"])
+    return pd.DataFrame(
+        [(name, n, len(cases)) for name, n in counts.items() if n], columns=["variable", "missing", "cases"]
+    )
 
 
 def standardized_difference(a: pd.Series, b: pd.Series) -> float:

@@ -112,7 +112,9 @@ def _needed(study: Study) -> list[str]:
 def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cases with every endpoint known, and the exclusions of those without."""
     frame, cohort = sheet.frame.reset_index(drop=True), parameters.cohort
-    cases = pd.DataFrame({"case": frame["patient"], "patient": frame["patient"], "center": frame["center"].astype(object)})
+    cases = pd.DataFrame(
+        {"case": frame["patient"], "patient": frame["patient"], "center": frame["center"].astype(object)}
+    )
     cases["center"] = cases["center"].where(cases["center"].notna(), "not stated")
     for endpoint in cohort.endpoints:
         cases[endpoint.name] = manifest.binary(frame[endpoint.name], frame["patient"], endpoint, where=sheet.where)
@@ -175,12 +177,21 @@ def _features(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.
     if parameters.cohort.source == "phantom":
         table = phantom.feature_table(phantom.draw(parameters), parameters)
         return table[table["case"].isin(cases["case"])].reset_index(drop=True)
-    known = {"case", "part", "reader", *SHEET, *[e.name for e in parameters.cohort.endpoints], *parameters.cohort.clinical}
+    known = {
+        "case",
+        "part",
+        "reader",
+        *SHEET,
+        *[e.name for e in parameters.cohort.endpoints],
+        *parameters.cohort.clinical,
+    }
     known |= {parameters.cohort.part_column}
     names = [c for c in sheet.frame if c not in known]
     words = [c for c in names if not pd.api.types.is_numeric_dtype(sheet.frame[c])]
     if words:
-        raise RadiogramError(f"{sheet.where}: feature column {words[0]} holds words; name it in cohort.clinical or take it out.")
+        raise RadiogramError(
+            f"{sheet.where}: feature column {words[0]} holds words; name it in cohort.clinical or take it out."
+        )
     features = sheet.frame.set_index("patient").loc[cases["patient"], names].reset_index(drop=True)
     return pd.concat([cases[["case"]], pd.Series("reader1", cases.index, name="reader"), features], axis=1)
 
@@ -199,8 +210,12 @@ def _predictions(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> 
 
 def _one_model(cases: pd.DataFrame, values: pd.Series, model: str, endpoint: str, where: str) -> pd.DataFrame:
     if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
-        patient = cases["patient"][values.isna().to_numpy()].iloc[0] if values.isna().any() else cases["patient"].iloc[0]
-        raise RadiogramError(f"{where}: model {model} has no number for patient {patient}; every model needs one for every patient.")
+        patient = (
+            cases["patient"][values.isna().to_numpy()].iloc[0] if values.isna().any() else cases["patient"].iloc[0]
+        )
+        raise RadiogramError(
+            f"{where}: model {model} has no number for patient {patient}; every model needs one for every patient."
+        )
     kind = cases["part"].map(lambda part: "oof" if part == "train" else "frozen")
     return pd.DataFrame(
         {

@@ -15,7 +15,11 @@ from helpers.study import Study
 def fingerprint(study: Study) -> dict[str, str]:
     """SHA-256 by name of input: sheets by content, scans by path, size and time of change (they may be terabytes)."""
     cohort = study.parameters.cohort
-    found = {name: _content(path) for name in ("manifest", "features", "scores", "readings") if (path := getattr(cohort, name))}
+    found = {
+        name: _content(path)
+        for name in ("manifest", "features", "scores", "readings")
+        if (path := getattr(cohort, name))
+    }
     if cohort.manifest and cohort.manifest.is_file():
         found["scans"] = _stamps(_listed(cohort.manifest))
     if cohort.root:

@@ -102,13 +102,17 @@ def require(frame: pd.DataFrame, columns: Iterable[str], *, where: str) -> None:
     for column in columns:
         if column not in frame:
             have = ", ".join(map(str, list(frame.columns)[:12]))
-            raise RadiogramError(f"{where} has no column {column}; its columns are {have}{' ...' if frame.shape[1] > 12 else ''}.")
+            raise RadiogramError(
+                f"{where} has no column {column}; its columns are {have}{' ...' if frame.shape[1] > 12 else ''}."
+            )
 
 
 def one_row_a_patient(frame: pd.DataFrame, *, where: str) -> None:
     """Raises RadiogramError for a row without a patient, a patient in two parts, or a patient given twice."""
     if frame["patient"].isna().any():
-        raise RadiogramError(f"{where}, line {int(np.flatnonzero(frame['patient'].isna())[0]) + 2}: no patient is named.")
+        raise RadiogramError(
+            f"{where}, line {int(np.flatnonzero(frame['patient'].isna())[0]) + 2}: no patient is named."
+        )
     if "part" in frame:
         parts = frame.groupby("patient")["part"].nunique()
         for patient in parts[parts > 1].index:
@@ -116,7 +120,9 @@ def one_row_a_patient(frame: pd.DataFrame, *, where: str) -> None:
             raise RadiogramError(f"{where}: patient {patient} is in both {both}; a patient belongs to one part.")
     for patient in frame.loc[frame["patient"].duplicated(), "patient"]:
         lines = (np.flatnonzero(frame["patient"] == patient) + 2).tolist()
-        raise RadiogramError(f"{where}: patient {patient} is given on lines {lines[0]} and {lines[1]}; keep one row a patient.")
+        raise RadiogramError(
+            f"{where}: patient {patient} is given on lines {lines[0]} and {lines[1]}; keep one row a patient."
+        )
 
 
 def binary(column: pd.Series, patients: pd.Series, endpoint: Endpoint, *, where: str) -> pd.Series:

@@ -22,7 +22,9 @@ def readings(study: Study, cases: pd.DataFrame, predictions: pd.DataFrame) -> pd
         manifest.require(sheet, COLUMNS, where=path.name)
         return sheet[COLUMNS].sort_values(["reader", "condition", "case"], ascending=[True, False, True])
     if not study.synthetic:
-        raise RadiogramError("The study lists a reader study but cohort.readings names no sheet: --set cohort.readings=FILE.")
+        raise RadiogramError(
+            "The study lists a reader study but cohort.readings names no sheet: --set cohort.readings=FILE."
+        )
     read = cases[cases["part"] != "train"]
     frozen = predictions[predictions["kind"] == "frozen"]
     return phantom.read_cases(read, study.tables.read("truth"), frozen, study.parameters, seed=study.parameters.seed)

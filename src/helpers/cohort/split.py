@@ -63,7 +63,9 @@ def check_classes(cases: pd.DataFrame, cohort: Cohort, *, folds: int | None, whe
             counts = {value: int((rows[endpoint.name] == value).sum()) for value in (1, 0)}
             absent = [words[value] for value, n in counts.items() if n == 0]
             if absent:
-                raise RadiogramError(f"{where}: part {part} has no patient with {absent[0]} (endpoint {endpoint.name}); both are needed.")
+                raise RadiogramError(
+                    f"{where}: part {part} has no patient with {absent[0]} (endpoint {endpoint.name}); both are needed."
+                )
             smallest = min(counts, key=counts.get)
             if part == "train" and folds and counts[smallest] < folds:
                 raise RadiogramError(

@@ -18,7 +18,7 @@ def public(exclusions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _kind(sentence: str, case: str | None = None) -> str:
-    """"image P1/T1.nii.gz has NaN in 5 of 90 voxels: export it again." -> "image has NaN in some voxels"."""
+    """ "image P1/T1.nii.gz has NaN in 5 of 90 voxels: export it again." -> "image has NaN in some voxels"."""
     text = re.sub(r"\([^()]*\)", "", sentence)
     text = re.sub(r"\S*[/\\]\S*|\S+\.(nii|gz|nrrd|mha|dcm)\S*", "", text)
     text = text.replace(str(case), "").replace("Case ,", "").replace("Case :", "") if case else text

@@ -88,7 +88,19 @@ def reclassification(
                 new, old = wide[a].to_numpy(), wide[b].to_numpy()
                 found = _measures(truth, old, new, _cuts(thresholds, endpoint, a, b, statistics), statistics, seed)
                 rows += [(endpoint, part, a, b, *row) for row in found]
-    columns = ["endpoint", "part", "model_a", "model_b", "measure", "estimate", "low", "high", "events", "nonevents", "method"]
+    columns = [
+        "endpoint",
+        "part",
+        "model_a",
+        "model_b",
+        "measure",
+        "estimate",
+        "low",
+        "high",
+        "events",
+        "nonevents",
+        "method",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -105,9 +105,14 @@ def reader_numbers(scores: pd.DataFrame, tests: pd.DataFrame, switches: pd.DataF
         "count": prose.count(len(readers), "radiologist"),
         "auc_change": change,
         "aucs": prose.listing(told),
-        "scope": f"Inference is to these {len(readers)} readers only." if fixed else "Readers are a random sample of readers.",
+        "scope": f"Inference is to these {len(readers)} readers only."
+        if fixed
+        else "Readers are a random sample of readers.",
         "switches": prose.listing(
-            [f"{r.reader}: {r.wrong_to_right} to the better, {r.right_to_wrong} to the worse" for r in switches.itertuples()]
+            [
+                f"{r.reader}: {r.wrong_to_right} to the better, {r.right_to_wrong} to the worse"
+                for r in switches.itertuples()
+            ]
         ),
         "alt": f"AUC of {prose.listing(told)} with the model; mean change {change}.",
     }

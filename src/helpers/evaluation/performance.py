@@ -69,7 +69,9 @@ def _calibration(truth: np.ndarray, probability: np.ndarray) -> list[Row]:
     return with_limits + [(name, value, NONE, NONE, found.smoother) for name, value in single.items()]
 
 
-def _operating_point(truth: np.ndarray, probability: np.ndarray, threshold: Threshold | None, level: float) -> list[Row]:
+def _operating_point(
+    truth: np.ndarray, probability: np.ndarray, threshold: Threshold | None, level: float
+) -> list[Row]:
     if threshold is None:
         return []
     point = operating_point(truth, probability, threshold=threshold, level=level)
@@ -127,7 +129,9 @@ def baseline_values(cases: pd.DataFrame, features: pd.DataFrame | None, baseline
         own = features[features["reader"] == "reader1"].set_index("case")[baseline.column]
         values = cases["case"].map(own)
     else:
-        raise RadiogramError(f"Baseline {baseline.name}: no column {baseline.column} among the features or the clinical variables.")
+        raise RadiogramError(
+            f"Baseline {baseline.name}: no column {baseline.column} among the features or the clinical variables."
+        )
     if not pd.api.types.is_numeric_dtype(values):
         raise RadiogramError(f"Baseline {baseline.name}: column {baseline.column} is not a number; a baseline must be.")
     return values if baseline.direction == "higher" else -values

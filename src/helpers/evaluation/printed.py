@@ -51,7 +51,9 @@ def _cell(here: pd.DataFrame, model: str, metric: str) -> str:
     if found.empty:
         return "\N{EN DASH}"
     row = found.iloc[0]
-    return prose.number(row["estimate"]) if metric in SINGLE else prose.interval(row["estimate"], row["low"], row["high"])
+    return (
+        prose.number(row["estimate"]) if metric in SINGLE else prose.interval(row["estimate"], row["low"], row["high"])
+    )
 
 
 def baselines(scores: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +105,9 @@ def nomogram(table: pd.DataFrame) -> pd.DataFrame:
     """The equation: intercept and one row a term, with odds ratios per unit and per standard deviation."""
     rows = []
     for row in table.itertuples():
-        name = "Intercept" if row.term == "(intercept)" else f"{row.variable}: {row.level}" if row.level else row.variable
+        name = (
+            "Intercept" if row.term == "(intercept)" else f"{row.variable}: {row.level}" if row.level else row.variable
+        )
         odds = "" if row.term == "(intercept)" else prose.interval(row.odds_ratio, row.low, row.high)
         per_sd = "" if row.term == "(intercept)" or row.level else prose.number(float(np.exp(row.coefficient * row.sd)))
         p = "" if row.term == "(intercept)" else prose.p_cell(row.p)
@@ -119,7 +123,15 @@ def selected(table: pd.DataFrame, *, most: int = 20) -> pd.DataFrame:
         strongest = here.reindex(here["coefficient"].abs().sort_values(ascending=False, kind="stable").index)
         for row in strongest.head(most).itertuples():
             scale = f"{row.mean:.4g} ({row.sd:.4g})"
-            rows.append((prose.model_name(signature), row.feature, prose.number(row.coefficient, 3), scale, f"{100 * row.frequency:.0f} %"))
+            rows.append(
+                (
+                    prose.model_name(signature),
+                    row.feature,
+                    prose.number(row.coefficient, 3),
+                    scale,
+                    f"{100 * row.frequency:.0f} %",
+                )
+            )
     columns = ["Signature", "Feature", "Coefficient", "Training mean (SD)", "Chosen in folds"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -132,7 +144,16 @@ def geometry(table: pd.DataFrame) -> pd.DataFrame:
         spacing = here["spacing"].mode().iloc[0]
         rows.append((sequence, reader, len(here), _range(here["volume_ml"], 1), _range(here["voxels"], 0),
                      _range(here["gray_levels"].dropna(), 0), spacing, noted))  # fmt: skip
-    columns = ["Sequence", "Masks", "Cases", "Lesion volume, ml", "Voxels", "Gray levels", "Voxel size, mm", "Cases with a note"]
+    columns = [
+        "Sequence",
+        "Masks",
+        "Cases",
+        "Lesion volume, ml",
+        "Voxels",
+        "Gray levels",
+        "Voxel size, mm",
+        "Cases with a note",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -152,13 +173,21 @@ def readers(table: pd.DataFrame) -> pd.DataFrame:
         ]
         seconds = prose.interval(*cell.loc["seconds", ["estimate", "low", "high"]], digits=0)
         rows.append((reader, condition, *values, seconds))
-    return pd.DataFrame(rows, columns=["Reader", "Condition", "AUC", "Sensitivity", "Specificity", "Seconds a case, median (quartiles)"])
+    return pd.DataFrame(
+        rows, columns=["Reader", "Condition", "AUC", "Sensitivity", "Specificity", "Seconds a case, median (quartiles)"]
+    )
 
 
 def reader_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     """Aided minus unaided, a row a reader and metric."""
     rows = [
-        (row.reader, METRICS[row.metric], prose.interval(row.estimate, row.low, row.high), prose.p_cell(row.p), row.method)
+        (
+            row.reader,
+            METRICS[row.metric],
+            prose.interval(row.estimate, row.low, row.high),
+            prose.p_cell(row.p),
+            row.method,
+        )
         for row in table.itertuples()
     ]
     return pd.DataFrame(rows, columns=["Reader", "Metric", "Aided minus unaided (95 % interval)", "P", "Method"])

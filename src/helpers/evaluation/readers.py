@@ -29,7 +29,9 @@ def check(readings: pd.DataFrame, cases: pd.DataFrame) -> None:
     counts = readings.groupby("case").size()
     expected = readings["reader"].nunique() * readings["condition"].nunique()
     for case in counts.index[counts != expected]:
-        raise RadiogramError(f"Readings: case {case} has {counts[case]} readings, not one a reader and condition ({expected}).")
+        raise RadiogramError(
+            f"Readings: case {case} has {counts[case]} readings, not one a reader and condition ({expected})."
+        )
 
 
 def scores(readings: pd.DataFrame, cases: pd.DataFrame, *, endpoint: str, level: float = 0.95) -> pd.DataFrame:
@@ -90,7 +92,16 @@ def _multi_reader(readings: pd.DataFrame, truth: pd.Series) -> Iterator[tuple]:
     cube = np.array([[_ratings(readings, r, c, order) for r in readers] for c in ("aided", "unaided")])
     found = mrmc(truth[order].to_numpy(), cube)
     test = found.fixed_readers if found.leading == "fixed readers" else found.random_readers
-    yield "auc", test.difference, test.low, test.high, test.statistic, test.df, test.p, f"Obuchowski-Rockette, {found.leading}"
+    yield (
+        "auc",
+        test.difference,
+        test.low,
+        test.high,
+        test.statistic,
+        test.df,
+        test.p,
+        f"Obuchowski-Rockette, {found.leading}",
+    )
 
 
 def _ratings(readings: pd.DataFrame, reader: str, condition: str, order: list[str]) -> np.ndarray:

@@ -60,7 +60,7 @@ def risk(
         return theme.message("risk", "No risks were predicted.")
     words = {e.name: (e.negative, e.positive) for e in endpoints}
     width = theme.SINGLE if len(found) == 1 else theme.DOUBLE
-    layout = grid.Layout(width=width, columns=grid.columns(found), height=58.0, foot=14.0, top=12.0, right=16.0)
+    layout = grid.Layout(width=width, columns=grid.columns(found), height=58.0, foot=18.0, top=12.0, right=16.0)
     figure, panels = grid.by_cell("risk", found, layout)
     for panel, following in zip(panels, [*panels[1:], None], strict=True):
         cell = panel.cell
@@ -120,7 +120,7 @@ def auc_rows(scores: pd.DataFrame, models: Sequence[str], part: str) -> list[gri
         auc = scores[(scores["model"] == model) & (scores["metric"] == "auc")]
         look = theme.model_style(model)
         label = look.pop("label")
-        look |= {"linewidth": theme.line_width(part), "markersize": 5.0, "markeredgecolor": theme.PAPER}
+        look |= {"linewidth": theme.line_width(part), "markersize": 5.0, "markeredgewidth": 0}
         value = prose.interval(*auc.iloc[0][["estimate", "low", "high"]].astype(float)) if len(auc) else "–"
         rows.append((look, label, value))
     return rows
@@ -151,9 +151,10 @@ def _risk_panel(ax: Axes, rows: pd.DataFrame, model: str, words: tuple[str, str]
             ax.plot([outcome - 0.42, outcome + 0.42], [middle] * 2, color=theme.INK, linewidth=1.6, zorder=4)
     limit = ax.figure.get_size_inches()[0] / theme.MM * ax.get_position().width / 2 - 2
     counts = [(rows["truth"] == outcome).sum() for outcome in (0, 1)]
-    labels = [f"{names.wrap(word, limit)}\nn = {n}" for word, n in zip(words, counts, strict=True)]
+    lowered = "\n\n" if any(names.width(word) > limit for word in words) else ""
+    labels = [f"{word}\nn = {n}" for word, n in zip(words, counts, strict=True)]
     ax.set(xlim=(-0.55, 1.55), ylim=(0, 1))
-    ax.set_xticks([0, 1], labels)
+    ax.set_xticks([0, 1], [labels[0], lowered + labels[1]])
     ax.tick_params(axis="x", length=0)
 
 

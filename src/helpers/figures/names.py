@@ -102,3 +102,12 @@ def wrap(text: str, limit: float, size: float = SMALL, *, lines: int = 2) -> str
         rows.append(shorten(" ".join(words[:taken]), limit, size))
         words = words[taken:]
     return "\n".join(rows)
+
+
+def feature_lines(name: str, limit: float) -> str:
+    """A feature's name on one line of `limit` mm, or on two: where it comes from, and what it measures."""
+    words = feature(name)
+    origin, _, measure = words.rpartition(" · ")
+    if width(words) <= limit or not origin:
+        return wrap(words, limit)
+    return f"{shorten(origin, limit)}\n{shorten(measure, limit)}"

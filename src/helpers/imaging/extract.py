@@ -153,7 +153,10 @@ def _perturbed(rows: list[ImageRow], parameters: Parameters) -> list[ImageRow]:
 
 
 def _collect(
-    case: str, rows: list[ImageRow], wanted: tuple[str, ...], measured: dict[tuple[str, str], sequence.Measurement],
+    case: str,
+    rows: list[ImageRow],
+    wanted: tuple[str, ...],
+    measured: dict[tuple[str, str], sequence.Measurement],
     failed: dict[str, str],
 ) -> CaseResult:
     """Readers who measured every sequence; what happened to the others is noted with reader1."""

@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from helpers.errors import CaseError
+from helpers.imaging import nifti
 
 # ITK prints remarks on headers to standard error; what matters is raised here as a sentence.
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
@@ -20,10 +21,6 @@ def image(path: Path | str) -> sitk.Image:
     Raises CaseError for a file that is missing, unreadable, not 3-D, not of one component, or not finite.
     """
     scan = _volume(Path(path), what="image")
-    bad = int(np.count_nonzero(~np.isfinite(sitk.GetArrayViewFromImage(scan))))
-    if bad:
-        share = f"{bad:,} of {scan.GetNumberOfPixels():,}"
-        raise CaseError(f"image {shown(path)} has NaN or infinite intensities in {share} voxels: export it again.")
     return scan if scan.GetPixelID() == sitk.sitkFloat32 else sitk.Cast(scan, sitk.sitkFloat64)
 
 
@@ -35,8 +32,6 @@ def mask(path: Path | str, *, label: int) -> tuple[sitk.Image, str]:
     """
     labels = _volume(Path(path), what="mask")
     values = sitk.GetArrayViewFromImage(labels)
-    if not np.isfinite(values).all():
-        raise CaseError(f"mask {shown(path)} has NaN or infinite values: export it again as integers.")
     present = np.unique(values[values != 0])
     if present.size == 0:
         raise CaseError(f"mask {shown(path)} is empty: draw the lesion, or leave the case out.")
@@ -81,4 +76,20 @@ def _volume(path: Path, *, what: str) -> sitk.Image:
     if volume.GetNumberOfComponentsPerPixel() != 1:
         components = volume.GetNumberOfComponentsPerPixel()
         raise CaseError(f"{what} {shown(path)} has {components} values per voxel (a color image?): give one.")
+    _check_finite(volume, path, what=what)
     return volume
+
+
+def _check_whole(path: Path, *, what: str) -> int:
+    """The number of voxels of a NIfTI file that are not finite; refuses one whose data end too early."""
+    contents = nifti.inspect(path)
+    if contents and not contents.whole:
+        raise CaseError(f"{what} {shown(path)} ends before its last voxel: copy it again.")
+    return contents.nonfinite if contents else 0
+
+
+def _check_finite(volume: sitk.Image, path: Path, *, what: str) -> None:
+    bad = _check_whole(path, what=what) or int(np.count_nonzero(~np.isfinite(sitk.GetArrayViewFromImage(volume))))
+    if bad:
+        share = f"{bad:,} of {volume.GetNumberOfPixels():,}"
+        raise CaseError(f"{what} {shown(path)} has NaN or infinite values in {share} voxels: export it again.")

@@ -44,7 +44,8 @@ class Signature(Scorer):
     def to_json(self) -> dict[str, Any]:
         """What another program needs to compute the score, and the fingerprint of the patients it saw."""
         table = self.coefficients.to_dict(orient="records")
-        return {"signature": self.name, "intercept": self.intercept, "coefficients": table, "patients": self.fingerprint}
+        values = {"intercept": self.intercept, "coefficients": table}
+        return {"signature": self.name, **values, "patients": self.fingerprint}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,8 +85,9 @@ class FeatureSignature(Signature):
         table = self.coefficients
         raw = rows.features.reindex(columns=table["feature"]).to_numpy(dtype=np.float64)
         values = (raw - table["mean"].to_numpy()) / table["sd"].to_numpy()
-        # Sums row by row, so that a score never depends on which other rows are scored with it.
-        return self.intercept + (np.where(np.isfinite(values), values, 0.0) * table["coefficient"].to_numpy()).sum(axis=1)
+        terms = np.where(np.isfinite(values), values, 0.0) * table["coefficient"].to_numpy()
+        # Summed row by row, so that a score never depends on which other rows are scored with it.
+        return self.intercept + terms.sum(axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,7 +134,8 @@ def require_material(name: str, rows: Rows) -> None:
     """Raises RadiogramError when the rows have nothing that the signature could be fitted on."""
     if name == "clinical" and rows.clinical.columns.empty:
         raise RadiogramError(
-            "modeling.signatures lists clinical, but cohort.clinical is empty: name variables there, or take clinical out."
+            "modeling.signatures lists clinical, but cohort.clinical is empty: "
+            "name variables there, or take clinical out."
         )
     if name != "clinical" and not rows.names(name):
         raise RadiogramError(

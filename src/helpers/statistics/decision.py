@@ -44,18 +44,23 @@ def _gains(events: BoolArray, p: FloatArray, thresholds: FloatArray) -> FloatArr
     return (p >= thresholds[:, None]) * np.where(events, 1.0, -odds)
 
 
+def _variance_of_mean(gains: FloatArray) -> FloatArray:
+    n = gains.shape[1]
+    return gains.var(axis=1, ddof=1) / n if n > 1 else np.full(len(gains), np.nan)
+
+
 def _mean_and_error(
     gains: FloatArray, events: BoolArray, prevalence: float | None
 ) -> tuple[FloatArray, FloatArray]:
     """Mean and standard error of gains (t, n); at a stated prevalence the classes are weighted to it."""
     if prevalence is None:
-        return gains.mean(axis=1), gains.std(axis=1) / np.sqrt(events.size)
+        return gains.mean(axis=1), np.sqrt(_variance_of_mean(gains))
     mean, variance = np.zeros(len(gains)), np.zeros(len(gains))
     for group, weight in ((events, prevalence), (~events, 1 - prevalence)):
         if not group.any():
             raise ValueError("a target prevalence needs both events and nonevents")
         mean += weight * gains[:, group].mean(axis=1)
-        variance += weight**2 * gains[:, group].var(axis=1) / group.sum()
+        variance += weight**2 * _variance_of_mean(gains[:, group])
     return mean, np.sqrt(variance)
 
 

@@ -211,7 +211,7 @@ def bootstrap_auc(
 ) -> AUC:
     """Area with its stratified percentile bootstrap interval over patients.
 
-    A perfectly separating score separates every replicate too, so no interval is given then.
+    A perfectly separating score separates every replicate too: no interval.
     """
     events, score = _checked(truth, score)
     area, m = float(delong(events, score)[0][0]), int(events.sum())

@@ -1,4 +1,4 @@
-"""Multi-reader multi-case analysis of reader areas by the Obuchowski-Rockette method, and switched calls.
+"""Multi-reader multi-case analysis of reader areas by the Obuchowski-Rockette method.
 
 Obuchowski and Rockette 1995 (Commun Stat Simul 24:285) with the degrees of freedom of Hillis 2007
 (doi 10.1002/sim.2532); equal to MRMCaov and OR-DBM MRMC 2.5. With two or three readers the random-reader
@@ -15,6 +15,9 @@ from scipy import stats
 
 from .arrays import BoolArray, FloatArray, binary_truth, require_both_classes
 from .discrimination import ZERO_VARIANCE, Comparison, compare_paired, delong, placements
+from .switches import Switches, switches
+
+__all__ = ["MRMC", "ModalityTest", "Switches", "jackknife", "mrmc", "switches"]
 
 FEWEST_RANDOM_READERS = 4
 
@@ -228,42 +231,3 @@ class _Tests:
         half = float(stats.t.ppf(0.5 + self.level / 2, interval_df)) * error
         numbers = (difference, difference - half, difference + half, error, statistic, df, p)
         return ModalityTest(*(float(x) for x in numbers), method)
-
-
-@dataclass(frozen=True)
-class Switches:
-    """Calls of one reader before and after seeing the model's; `automation_bias` are right calls given up
-    for a wrong model, `rescued` wrong calls corrected by a right one, `ignored` wrong calls kept against it.
-    """
-
-    right_to_right: int
-    right_to_wrong: int
-    wrong_to_right: int
-    wrong_to_wrong: int
-    automation_bias: int
-    rescued: int
-    ignored: int
-    model_wrong: int
-    n: int
-
-
-def switches(
-    truth: ArrayLike, call_unaided: ArrayLike, call_aided: ArrayLike, model_call: ArrayLike
-) -> Switches:
-    """Count switched binary calls (n,) of a reader; ValueError when a call is not 0/1 or lengths differ."""
-    events = binary_truth(truth)
-    calls = [binary_truth(call) for call in (call_unaided, call_aided, model_call)]
-    if any(call.shape != events.shape for call in calls):
-        raise ValueError("truth and the three calls must have the same length")
-    before, after, model = (call == events for call in calls)
-    return Switches(
-        right_to_right=int((before & after).sum()),
-        right_to_wrong=int((before & ~after).sum()),
-        wrong_to_right=int((~before & after).sum()),
-        wrong_to_wrong=int((~before & ~after).sum()),
-        automation_bias=int((before & ~after & ~model).sum()),
-        rescued=int((~before & after & model).sum()),
-        ignored=int((~before & ~after & model).sum()),
-        model_wrong=int((~model).sum()),
-        n=events.size,
-    )

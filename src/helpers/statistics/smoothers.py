@@ -92,14 +92,14 @@ def _loess_curve(events: BoolArray, probability: FloatArray) -> Curve | None:
     if np.unique(probability).size < 5 or events.all() or not events.any():
         return None
     outcome = events.astype(float)
-    return lambda p: np.clip(loess(probability, outcome, np.asarray(p, dtype=float)), 0.0, 1.0)
+    return lambda p: loess(probability, outcome, np.asarray(p, dtype=float))
 
 
 def loess(x: FloatArray, y: FloatArray, at: FloatArray, *, span: float = 0.75) -> FloatArray:
     """Local quadratic regression of y (n,) on x (n,), evaluated directly at (m,) points.
 
     Cleveland 1979 (doi 10.1080/01621459.1979.10481038) with R's defaults span 0.75, degree 2, tricube
-    weights and no robustness; R interpolates between vertices of a tree, which moves the third decimal.
+    weights and no robustness. A local quadratic may leave [0, 1]; as in R it is not clipped.
     """
     nearest = max(int(np.floor(x.size * span + 1e-5)), 1)
     points, inverse = np.unique(at, return_inverse=True)

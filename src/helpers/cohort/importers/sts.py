@@ -23,7 +23,9 @@ def rows(root: Path) -> tuple[pd.DataFrame, list[str]]:
             f"No outcome.csv in {root}: cohort.root must name the folder with outcome.csv, clinical.csv and nifti/ "
             "(give yours with --set cohort.root=FOLDER)."
         )
-    outcome = manifest.read(root / "outcome.csv").frame.rename(columns={"PatientID": "patient", "lung_mets": "metastasis"})
+    outcome = manifest.read(root / "outcome.csv").frame.rename(
+        columns={"PatientID": "patient", "lung_mets": "metastasis"}
+    )
     clinical = manifest.read(root / "clinical.csv").frame.rename(columns={"Patient ID": "patient", **CLINICAL})
     merged = outcome.merge(clinical[["patient", *CLINICAL.values()]], on="patient", how="left", validate="one_to_one")
     merged["center"] = "McGill"

@@ -42,5 +42,7 @@ def _identifier(text: str) -> str:
 def _only(root: Path, pattern: str) -> Path:
     found = sorted(root.glob(pattern))
     if not found:
-        raise RadiogramError(f"No {pattern} in {root}: cohort.root must name the folder that holds it (--set cohort.root=FOLDER).")
+        raise RadiogramError(
+            f"No {pattern} in {root}: cohort.root must name the folder that holds it (--set cohort.root=FOLDER)."
+        )
     return found[-1]

@@ -30,10 +30,12 @@ DEEP = (
 @dataclass(frozen=True)
 class Head:
     """maps: share of each tissue in each voxel, (9, z, y, x) in the order of TISSUES; the rest of the voxel is air.
-    depth: mm below the skin. brain: share of the voxel inside the dura. scale: size relative to an adult's head."""
+    points: z, y and x of each voxel in mm in the head's own frame. depth: mm below the skin.
+    brain: share of the voxel inside the dura. scale: size relative to an adult's head."""
 
     grid: Grid
     maps: np.ndarray
+    points: list[np.ndarray]
     depth: np.ndarray
     brain: np.ndarray
     scale: float
@@ -53,14 +55,15 @@ def head(grid: Grid, push: Push, rng: np.random.Generator) -> Head:
     semi_axes = grid.extent * SEMI_AXES * rng.uniform(0.95, 1.0, 3)
     points = _pose(grid, rng)
     depth = _depth(points, semi_axes)
-    points = _displace(points, depth, push, scale)
+    tissue = _displace(points, depth, push, scale)
     folds = noise(rng, grid.shape, grid.spacing, scale=4.2 * scale)
     soft = float(np.mean(grid.spacing))
     maps = np.zeros((len(TISSUES), *grid.shape), np.float32)
     brain = border(depth - BRAIN * scale, soft)
     _layers(maps, depth, brain, folds, scale, soft)
-    _interior(maps, [p / np.float32(scale) for p in points], brain, folds)
-    return Head(grid, maps, depth, brain, scale)
+    _interior(maps, [p / np.float32(scale) for p in tissue], brain, folds)
+    _sinus(maps, points, depth, scale)
+    return Head(grid, maps, points, depth, brain, scale)
 
 
 def paint(maps: np.ndarray, tissue: str, share: np.ndarray) -> None:
@@ -120,7 +123,7 @@ def _layers(
 
 
 def _interior(maps: np.ndarray, points: list[np.ndarray], brain: np.ndarray, folds: np.ndarray) -> None:
-    """Deep gray matter, ventricles, the fissure between the hemispheres and the venous sinus above it."""
+    """Deep gray matter, ventricles and the fissure between the hemispheres."""
     z, y, x = points
     side = np.abs(x)
     inner = brain > 0.99
@@ -133,3 +136,11 @@ def _interior(maps: np.ndarray, points: list[np.ndarray], brain: np.ndarray, fol
     middle = np.maximum(np.maximum(z - 44, np.abs(y) - 42), 0)
     fissure = np.clip(1.4 + 0.25 * folds - side, 0, 1) * np.clip(middle / 4, 0, 1)
     paint(maps, "fluid", fissure * brain)
+
+
+def _sinus(maps: np.ndarray, points: list[np.ndarray], depth: np.ndarray, scale: float) -> None:
+    """The superior sagittal sinus, under the bone along the midline from the vertex to the back of the head."""
+    z, y, x = (p / np.float32(scale) for p in points)
+    under = np.abs(depth / np.float32(scale) - BRAIN - 1.5)
+    behind = np.where(y < 0, z > -20, z > 45)
+    paint(maps, "sinus", np.clip(3.2 - np.abs(x), 0, 1) * np.clip(3.2 - under, 0, 1) * behind)

@@ -21,9 +21,7 @@ class Levels:
     present: np.ndarray
 
 
-def discretize(
-    values: np.ndarray, lesion: np.ndarray, *, settings: Radiomics, name: str
-) -> Levels:
+def discretize(values: np.ndarray, lesion: np.ndarray, *, settings: Radiomics, name: str) -> Levels:
     """Bin the lesion's intensities by `bin_count` or by `bin_width`; `name` is the image type, for the sentence.
 
     Raises CaseError when a width would give more than `maximum_levels` levels, before anything is allocated.
@@ -67,4 +65,5 @@ def _edges_of_width(inside: np.ndarray, width: float) -> np.ndarray:
 def warning(levels: Levels) -> str:
     """A note when so few gray levels occur that texture says little; "" otherwise."""
     count = len(levels.present)
-    return f"only {count} gray levels occur in the lesion: texture says little" if count < FEW_LEVELS else ""
+    occur = "gray level occurs" if count == 1 else "gray levels occur"
+    return f"only {count} {occur} in the lesion: texture says little" if count < FEW_LEVELS else ""

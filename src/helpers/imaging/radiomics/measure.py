@@ -98,7 +98,12 @@ def _begin(cut: _Cut, spacing: tuple[float, ...], settings: Radiomics) -> Measur
 
 
 def _add(
-    so_far: Measured, name: str, values: np.ndarray, lesion: np.ndarray, spacing: tuple[float, ...], kinds: list[str],
+    so_far: Measured,
+    name: str,
+    values: np.ndarray,
+    lesion: np.ndarray,
+    spacing: tuple[float, ...],
+    kinds: list[str],
     settings: Radiomics,
 ) -> Measured | CaseError:
     """The features of one more image type, or why there are none."""
@@ -117,7 +122,11 @@ def _add(
 
 
 def _run(
-    kind: str, name: str, values: np.ndarray, lesion: np.ndarray, spacing: tuple[float, ...],
+    kind: str,
+    name: str,
+    values: np.ndarray,
+    lesion: np.ndarray,
+    spacing: tuple[float, ...],
     levels: discretize.Levels | None = None,
 ) -> Iterator[tuple[str, float]]:
     image, mask = sitk.GetImageFromArray(values), sitk.GetImageFromArray(lesion.astype(np.uint8))
@@ -132,6 +141,7 @@ def _run(
 @cache
 def _feature_classes() -> dict[str, type]:
     from helpers.imaging.radiomics.classes import CLASSES
+
     return CLASSES
 
 

@@ -1,0 +1,131 @@
+"""Scans and masks of the phantom as files, and the table that lists them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from helpers.cohort.phantom import scanner
+from helpers.cohort.phantom.anatomy import Head, head
+from helpers.cohort.phantom.fields import Grid
+from helpers.cohort.phantom.latents import Phantom, stream
+from helpers.cohort.phantom.lesion import Lesion, Subject, appearance, grow, place
+from helpers.cohort.phantom.masks import HANDS, outline
+from helpers.errors import RadiogramError
+from helpers.study import Parameters
+from helpers.tables import write_whole
+
+# Raised whenever rendering changes, so that files of an older phantom are not taken for this one's.
+VERSION = 1
+SMALLEST = 16  # voxels along each axis below which no head can be told from its lesion
+ROW = ("case", "sequence", "reader", "image", "mask")
+
+
+def write_images(
+    phantom: Phantom, parameters: Parameters, folder: Path, *, mapper: Callable[[Callable, Iterable], Iterable[Any]]
+) -> pd.DataFrame:
+    """Render every case under `folder`; table `images`, in the order of the cases.
+
+    Files that are already there are kept: each case's folder is named by all that its scans depend on.
+    `mapper(function, items)` gives outcomes with `.item`, `.value` and `.error` in the order of the items.
+    Raises RadiogramError for an unknown sequence, a head of too few voxels, or a case that could not be rendered.
+    """
+    _check(parameters)
+    outcomes = mapper(partial(render_case, parameters=parameters, folder=folder), subjects(phantom))
+    rows = []
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise RadiogramError(f"The scans of {outcome.item.case} could not be made: {outcome.error}.")
+        rows += outcome.value
+    return pd.DataFrame(rows, columns=list(ROW))
+
+
+def subjects(phantom: Phantom) -> list[Subject]:
+    """One subject a case, as rendering sees it."""
+    truth = phantom.truth.drop_duplicates("case").set_index("case")
+    seen = truth[["heterogeneity", "vascularity", "volume_ml"]].to_dict("index")
+    return [Subject(c, center, **seen[c]) for c, center in zip(phantom.cases["case"], phantom.cases["center"], strict=True)]
+
+
+def render_case(subject: Subject, parameters: Parameters, folder: Path) -> list[tuple[str, str, str, str, str]]:
+    """Write one case's scans and masks where they are missing; its rows of table `images`.
+
+    Scans are NIfTI (.nii.gz) in RAS, all on one grid: int16, but float32 for CBF and DOSE; masks uint8.
+    """
+    place_ = folder / subject.case / _key(subject, parameters)
+    images = {sequence: place_ / f"{sequence}.nii.gz" for sequence in parameters.cohort.sequences}
+    masks = {reader: place_ / f"mask_{reader}.nii.gz" for reader in HANDS}
+    if not all(path.is_file() for path in (*images.values(), *masks.values())):
+        _write_case(subject, parameters, images, masks)
+    return [(subject.case, s, r, str(images[s]), str(masks[r])) for s in images for r in masks]
+
+
+def anatomy(subject: Subject, parameters: Parameters) -> tuple[Head, Lesion]:
+    """The patient's head with the lesion grown in it; depends on seed and case, not on sequences or center."""
+    grid = Grid(parameters.phantom.shape, parameters.phantom.spacing)
+    rng = stream(parameters.seed, subject.case, "anatomy")
+    push = place(grid, subject.volume_ml, rng)
+    body = head(grid, push, rng)
+    rng = stream(parameters.seed, subject.case, "lesion")
+    return body, grow(body, push, appearance(subject, rng), subject.volume_ml, rng)
+
+
+def scan(subject: Subject, sequence: str, body: Head, lesion: Lesion, *, seed: int) -> np.ndarray:
+    """One sequence of the case on its center's scanner, float32 (z, y, x)."""
+    rng = stream(seed, subject.case, sequence)
+    return scanner.acquire(body, lesion, sequence, scanner.machine(seed, subject.center, sequence), rng)
+
+
+def _write_case(subject: Subject, parameters: Parameters, images: dict[str, Path], masks: dict[str, Path]) -> None:
+    body, lesion = anatomy(subject, parameters)
+    for sequence, path in images.items():
+        values = scan(subject, sequence, body, lesion, seed=parameters.seed)
+        kind = np.float32 if sequence in ("CBF", "DOSE") else np.int16
+        _write(path, np.round(values, 2) if kind is np.float32 else np.clip(np.rint(values), 0, 32767).astype(kind), body.grid)
+    for reader, path in masks.items():
+        _write(path, outline(body, lesion, reader, seed=parameters.seed, case=subject.case), body.grid)
+
+
+def _key(subject: Subject, parameters: Parameters) -> str:
+    """A short name for everything that the files depend on, apart from the case and the sequence."""
+    options = parameters.phantom
+    parts = [VERSION, parameters.seed, options.shape, options.spacing, list(vars(subject).values())]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
+
+
+def _write(path: Path, values: np.ndarray, grid: Grid) -> None:
+    """A NIfTI file, whole or not at all; the same values give the same bytes (no time stamp in the gzip header)."""
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing([float(step) for step in reversed(grid.spacing)])
+    corner = [float(axis.ravel()[0]) for axis in reversed(grid.axes())]
+    image.SetOrigin([-corner[0], -corner[1], corner[2]])  # SimpleITK's own frame is LPS; the file is in RAS
+    image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+
+    def fill(beside: Path) -> None:
+        plain = beside.with_name(f"{beside.name}.nii")
+        try:
+            sitk.WriteImage(image, str(plain))
+            beside.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=1, mtime=0))
+        finally:
+            plain.unlink(missing_ok=True)
+
+    write_whole(path, fill)
+
+
+def _check(parameters: Parameters) -> None:
+    scanner.check(parameters.cohort.sequences)
+    if not parameters.cohort.sequences:
+        raise RadiogramError(f"cohort.sequences is empty: name at least one of {', '.join(scanner.KNOWN)}.")
+    if min(parameters.phantom.shape) < SMALLEST:
+        raise RadiogramError(
+            f"phantom.shape is {list(parameters.phantom.shape)}: a head needs at least {SMALLEST} voxels along each axis."
+        )

@@ -1,0 +1,57 @@
+"""All endpoints of a study, learned one after the other, and their tables put on top of each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from helpers import prose
+from helpers.learning.endpoint import EndpointModels, EndpointSelection, Mapper, model_endpoint, select_endpoint
+from helpers.study import Study
+from helpers.tables import write_whole
+
+
+def selections(study: Study, cases: pd.DataFrame, features: pd.DataFrame, *, mapper: Mapper) -> list[EndpointSelection]:
+    """The selection on the training rows, one an endpoint."""
+    options = {"parameters": study.parameters, "seed": study.parameters.seed, "mapper": mapper}
+    return [select_endpoint(cases, features, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
+
+
+def models(study: Study, cases: pd.DataFrame, features: pd.DataFrame, *, mapper: Mapper) -> list[EndpointModels]:
+    """The cross-fitted models, one an endpoint."""
+    options = {"parameters": study.parameters, "seed": study.parameters.seed, "mapper": mapper}
+    return [model_endpoint(cases, features, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
+
+
+def write(study: Study, learned: Sequence[EndpointSelection | EndpointModels], names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Hand over the named tables, all endpoints in one; returns them by name."""
+    stacked = {name: pd.concat([each.tables[name] for each in learned], ignore_index=True) for name in names}
+    return {name: study.tables.write(name, frame) for name, frame in stacked.items()}
+
+
+def write_models(study: Study, learned: Sequence[EndpointModels]) -> None:
+    """models/<endpoint>.json: coefficients, scaling and fingerprints; no patient is named."""
+    for each in learned:
+        text = json.dumps(each.to_json(), indent=1, sort_keys=True)
+        write_whole(study.folder / "models" / f"{each.endpoint}.json", lambda path, text=text: path.write_text(text))
+
+
+def selection_numbers(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """What prose says of the selection: features left after each step, by signature."""
+    funnel = tables["funnel"]
+    told = []
+    for (_, signature), steps in funnel.groupby(["endpoint", "signature"], sort=False):
+        counts = " \N{RIGHTWARDS ARROW} ".join(f"{n:,}" for n in steps["features"])
+        told.append(f"{prose.model_name(signature).lower()} {counts}")
+    return {"funnel": "; ".join(told), "selected": prose.count(len(tables["selected"]), "feature")}
+
+
+def model_numbers(learned: Sequence[EndpointModels]) -> dict[str, Any]:
+    """What prose says of the models: terms of the nomogram, and notes."""
+    table = pd.concat([each.tables["nomogram"] for each in learned], ignore_index=True)
+    terms = list(dict.fromkeys(table.loc[table["term"] != "(intercept)", "variable"]))
+    notes = [note for each in learned for note in each.notes]
+    return {"terms": prose.listing(terms) or "no term", "notes": " ".join(notes)}

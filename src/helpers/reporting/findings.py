@@ -1,0 +1,109 @@
+"""What the tables of selection, model, performance and comparisons say, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from helpers import prose
+from helpers.reporting.evidence import Lead, leads
+from helpers.study import Study
+
+
+def selection(study: Study) -> str:
+    """How many features of each signature came through each step."""
+    funnel = study.tables.read("funnel")
+    several = funnel["endpoint"].nunique() > 1
+    sentences = []
+    for (endpoint, signature), rows in funnel.groupby(["endpoint", "signature"], sort=False):
+        first, *others = zip(rows["step"], rows["features"].astype(int), strict=True)
+        steps = prose.listing([f"{n:,} after the step \N{LEFT DOUBLE QUOTATION MARK}{step}\N{RIGHT DOUBLE QUOTATION MARK}" for step, n in others])
+        about = f" for {endpoint}" if several else ""
+        left = f"; {steps} were left" if steps else ""
+        sentences.append(f"{prose.model_name(signature)}{about}: {first[1]:,} features {first[0]}{left}.")
+    return " ".join(sentences)
+
+
+def model(study: Study) -> str:
+    """The equation of every nomogram, with its intercept."""
+    table = study.tables.read("nomogram")
+    words = {e.name: e.positive for e in study.parameters.cohort.endpoints}
+    blocks = []
+    for endpoint, rows in table.groupby("endpoint", sort=False):
+        terms = " ".join(_term(row) for row in rows.itertuples() if row.term != "(intercept)")
+        intercept = rows.loc[rows["term"] == "(intercept)", "coefficient"]
+        start = prose.number(float(intercept.iloc[0]), 4) if len(intercept) else "0"
+        blocks.append(
+            f"The risk of {words[endpoint]} is 1 / (1 + exp(\N{MINUS SIGN}L)) with\n\n"
+            f"::: {{.equation}}\nL = {start} {terms}\n:::"
+        )
+    return "\n\n".join(blocks)
+
+
+def _term(row: tuple) -> str:
+    sign = "\N{MINUS SIGN}" if row.coefficient < 0 else "+"
+    size = prose.number(abs(row.coefficient), 4)
+    name = str(row.variable).replace("_", " ")
+    what = f"[{name} is {row.level}]" if isinstance(row.level, str) and row.level else name
+    return f"{sign} {size}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{_escaped(what)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[").replace("]", r"\]")
+
+
+def performance(study: Study) -> str:
+    """The leading model: discrimination, calibration, and the operating point at the frozen threshold."""
+    thresholds = study.tables.read("thresholds").set_index(["endpoint", "model"])
+    return "\n\n".join(_performance(lead, thresholds) for lead in leads(study))
+
+
+def _performance(lead: Lead, thresholds: pd.DataFrame) -> str:
+    sentences = [
+        f"Among {lead.who}, {lead.events} of them with {lead.endpoint.positive}, the {lead.name} reached an AUC of {lead.told('auc')}."
+    ]
+    if lead.has("calibration_slope"):
+        sentences.append(
+            f"Its calibration slope was {lead.told('calibration_slope')} and its calibration-in-the-large "
+            f"{lead.told('calibration_in_the_large')}, where 1 and 0 are ideal."
+        )
+    key = (lead.endpoint.name, lead.model)
+    if lead.has("sensitivity") and key in thresholds.index:
+        threshold = thresholds.loc[key]
+        sentences.append(
+            f"At the threshold of {prose.number(float(threshold['threshold']))}, chosen on {threshold['chosen_on']} "
+            f"(rule: {threshold['rule']}), sensitivity was {lead.told('sensitivity')}, specificity {lead.told('specificity')}, "
+            f"the positive predictive value {lead.told('ppv')} and the negative {lead.told('npv')}."
+        )
+    return " ".join(sentences)
+
+
+def comparisons(study: Study) -> str:
+    """The declared contrasts, in the parts no model was fitted on."""
+    table = study.tables.read("comparisons")
+    declared = table[table["family"] == "confirmatory"]
+    if declared.empty:
+        return "No contrast was declared beforehand; all that follow are exploratory."
+    several = declared["endpoint"].nunique() > 1 or declared["part"].nunique() > 1
+    sentences = [_contrast(row, f" ({row.endpoint}, {prose.part_name(row.part).lower()})" if several else "") for row in declared.itertuples()]
+    return " ".join(sentences)
+
+
+def _contrast(row: tuple, about: str) -> str:
+    first, second = prose.model_name(row.model_a).lower(), prose.model_name(row.model_b).lower()
+    difference = prose.interval(row.estimate, row.low, row.high)
+    reading = "" if row.low > 0 or row.high < 0 else " The data are compatible with no difference."
+    return (
+        f"The AUC of the {first} minus that of the {second}{about} is {difference} ({prose.p_value(row.p)}; Holm-adjusted "
+        f"{prose.p_value(row.p_holm)}).{reading}"
+    )
+
+
+# Sections with generated sentences, and who writes them.
+WRITERS: dict[str, Callable[[Study], str]] = {
+    "selection": selection,
+    "model": model,
+    "performance": performance,
+    "comparisons": comparisons,
+}

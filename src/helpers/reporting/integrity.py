@@ -1,0 +1,134 @@
+"""What may be claimed: checks of the run's own tables, each with the place of its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from helpers import prose
+from helpers.reporting.evidence import leads
+from helpers.study import Study
+
+State = Literal["passed", "failed", "not applicable"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim about the run, whether it held, what was seen, and the section that shows it."""
+
+    claim: str
+    state: State
+    seen: str
+    section: str
+
+
+def checks(study: Study) -> list[Check]:
+    """Every check of the run, in a fixed order."""
+    return [
+        _patients_apart(study),
+        _nothing_fitted_on_test(study),
+        _out_of_fold(study),
+        _threshold(study),
+        _grids(study),
+        _below_bayes(study),
+    ]
+
+
+def _verdict(good: bool) -> State:
+    return "passed" if good else "failed"
+
+
+def _patients_apart(study: Study) -> Check:
+    cases = study.tables.read("cases")
+    parts = cases.groupby("patient")["part"].nunique()
+    shared = int((parts > 1).sum())
+    seen = f"{prose.count(len(parts), 'patient')}, {shared or 'none'} in more than one part"
+    return Check("No patient is in two parts", _verdict(shared == 0), seen, "sec-participants")
+
+
+def _nothing_fitted_on_test(study: Study) -> Check:
+    claim, section = "Nothing was fitted on a test patient", "sec-provenance"
+    if study.entry == "scores":
+        return Check(claim, "not applicable", "the scores were computed elsewhere", section)
+    cases, fits = study.tables.read("cases"), study.tables.read("fits")
+    outside = set(cases.loc[cases["part"] != "train", "patient"].astype(str))
+    leaked = sum(bool(outside & _patients(text)) for text in fits["patients"])
+    seen = f"{prose.count(len(fits), 'fitted object')} against {prose.count(len(outside), 'patient')} outside training"
+    return Check(claim, _verdict(leaked == 0 and len(fits) > 0), seen, section)
+
+
+def _patients(text: str) -> set[str]:
+    return set(text.split("\n"))
+
+
+def _out_of_fold(study: Study) -> Check:
+    """Each out-of-fold prediction must come from a fold whose fit left the patient out."""
+    claim, section = "Training patients were scored out of fold", "sec-provenance"
+    if study.entry == "scores":
+        return Check(claim, "not applicable", "taken at the word of whoever supplied the scores", section)
+    predictions, fits = study.tables.read("predictions"), study.tables.read("fits")
+    oof = predictions[predictions["kind"] == "oof"]
+    seen_by_own = [_scored_by_own_fit(rows, fits, *key) for key, rows in oof.groupby(["endpoint", "model"], sort=False)]
+    if not seen_by_own:
+        return Check(claim, "not applicable", "no model has out-of-fold predictions", section)
+    models = prose.count(len(seen_by_own), "model")
+    seen = f"{models}, {sum(seen_by_own) or 'no'} patients scored only by models that saw them"
+    return Check(claim, _verdict(sum(seen_by_own) == 0), seen, section)
+
+
+def _scored_by_own_fit(rows: pd.DataFrame, fits: pd.DataFrame, endpoint: str, model: str) -> int:
+    own = fits[(fits["endpoint"] == endpoint) & (fits["object"] == model) & (fits["fold"] >= 0)]
+    folds = [_patients(text) for text in own["patients"]]
+    return sum(all(patient in fold for fold in folds) for patient in rows["patient"].astype(str))
+
+
+def _threshold(study: Study) -> Check:
+    claim, thresholds = "Thresholds were frozen in training", study.tables.read("thresholds")
+    if thresholds.empty:
+        return Check(claim, "not applicable", "no training predictions, so no threshold", "sec-performance")
+    good = thresholds["chosen_on"].str.contains("out-of-fold").all()
+    seen = f"{prose.count(len(thresholds), 'threshold')}, chosen on {prose.listing(sorted(set(thresholds['chosen_on'])))}"
+    return Check(claim, _verdict(bool(good)), seen, "sec-performance")
+
+
+def _grids(study: Study) -> Check:
+    claim, section = "Masks and scans lie on one grid", "sec-images"
+    if study.entry != "images":
+        return Check(claim, "not applicable", "the study does not start at images", section)
+    geometry = study.tables.read("geometry")
+    noted = int((geometry["note"].fillna("") != "").sum())
+    tolerance = study.parameters.imaging.geometry_tolerance
+    seen = f"{prose.count(len(geometry), 'mask')} measured, {noted or 'none'} with a note; mismatch beyond {tolerance:g} mm is refused"
+    return Check(claim, "passed", seen, section)
+
+
+def _below_bayes(study: Study) -> Check:
+    claim, section = "No model beats what the synthetic truth allows", "sec-performance"
+    if not study.synthetic:
+        return Check(claim, "not applicable", "the truth of real patients is not known", section)
+    best = study.tables.read("truth").groupby("endpoint")["bayes_auc"].first()
+    told, good = [], True
+    for lead in leads(study):
+        _, low, _ = lead.value("auc")
+        possible = float(best[lead.endpoint.name])
+        good &= not low > possible
+        told.append(f"AUC {lead.told('auc')} against {prose.number(possible)} possible")
+    return Check(claim, _verdict(good), "; ".join(told), section)
+
+
+def strip(found: Sequence[Check], *, sections: Sequence[str]) -> str:
+    """The checks as a Markdown list, each linked to its evidence where the report has that section."""
+    lines = []
+    for check in found:
+        there = check.section.removeprefix("sec-") in sections
+        evidence = f" [Evidence](#{check.section})" if there else ""
+        name = check.state.replace(" ", "-")
+        lines.append(f"- [{check.state.capitalize()}]{{.state .{name}}} **{check.claim}.** {_sentence(check.seen)}{evidence}")
+    return "::: {.checks}\n" + "\n".join(lines) + "\n:::\n"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
