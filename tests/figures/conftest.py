@@ -174,3 +174,67 @@ def make_selection(
                 "coefficient": (growth * final).ravel(),
             }))  # fmt: skip
     return SimpleNamespace(**{name: pd.concat(rows, ignore_index=True) for name, rows in tables.items()})
+
+
+def make_nomogram(endpoints: int = 1, *, long: bool = False) -> pd.DataFrame:
+    """A table `nomogram` with a positive, a negative, a weak and a categorical predictor."""
+    terms = [
+        ("(intercept)", "(intercept)", None, -0.4, np.nan, np.nan),
+        ("radiomics", "radiomics", None, 1.1, -2.31, 2.08),
+        ("deep", "deep", None, 0.8, -1.9, 2.2),
+        ("age", "age", None, -0.03, 24.0, 81.0),
+        ("sex=male", "sex", "male", 0.0, 0.0, 1.0),
+        ("sex=female", "sex", "female", 0.35, 0.0, 1.0),
+        ("days_since_radiotherapy", "days_since_radiotherapy", None, 0.0004, 30.0, 412.0),
+    ]
+    if long:
+        levels = ["total resection", "subtotal resection", "biopsy only", "not operated"]
+        terms += [(f"surgery={v}", "extent_of_surgery_before_the_first_scan", v, b, 0, 1) for v, b in zip(levels, (0, 0.1, 0.2, 0.9))]
+    frame = pd.DataFrame(terms, columns=["term", "variable", "level", "coefficient", "minimum", "maximum"])
+    rest = dict.fromkeys(("standard_error", "odds_ratio", "low", "high", "p", "sd"), 1.0)
+    return pd.concat([frame.assign(endpoint=e, **rest) for e in ("progression", "idh_mutant")[:endpoints]], ignore_index=True)
+
+
+EXAMPLE = {"radiomics": 0.62, "deep": -0.4, "age": 47.0, "sex": "female", "days_since_radiotherapy": 96.0}
+
+
+def make_exclusions() -> pd.DataFrame:
+    reasons = ["no endpoint"] * 4 + ["no mask"] * 2
+    late = ["mask of T1c is empty", "image FLAIR.nii.gz has 4 dimensions, and a scan of 3 was expected: split the series first"]
+    rows = [(f"out-{i}", "cohort", r) for i, r in enumerate(reasons)] + [(f"late-{i}", "extraction", r) for i, r in enumerate(late)]
+    return pd.DataFrame(rows, columns=["case", "stage", "reason"])
+
+
+def make_readings(cases: pd.DataFrame, readers: int = 2, *, rated: bool = True) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables `readings` and `reader_scores` of the test part."""
+    test = cases[cases["part"] == "test"]
+    truth = test["progression"].to_numpy()
+    rows, scores = [], []
+    for i in range(readers):
+        rng = np.random.default_rng([11, i])
+        noise = rng.normal(size=len(test))
+        for condition, gain in (("unaided", 0.9), ("aided", 1.6)):
+            value = gain * (truth - 0.5) + noise
+            rating = np.clip(np.round(value + 3), 1, 5) if rated else (value > 0).astype(float)
+            call = (value > 0).astype(int)
+            rows.append(pd.DataFrame({
+                "case": test["case"], "reader": f"reader{i + 1}", "condition": condition, "rating": rating, "call": call, "seconds": 60.0,
+            }))  # fmt: skip
+            found = {"sensitivity": call[truth == 1].mean(), "specificity": 1 - call[truth == 0].mean()}
+            found |= {"auc": 0.7 + 0.1 * (condition == "aided") + 0.02 * i} if rated else {}
+            scores += [("progression", f"reader{i + 1}", condition, m, v, v - 0.1, v + 0.08, "", len(test), truth.sum()) for m, v in found.items()]
+    columns = "endpoint reader condition metric estimate low high method n events".split()
+    return pd.concat(rows, ignore_index=True), pd.DataFrame(scores, columns=columns)
+
+
+def make_panels(count: int = 2) -> list[tuple]:
+    """Slices with two readers' masks."""
+    y, x = np.mgrid[:80, :72]
+    head = np.exp(-(((y - 40) / 34.0) ** 4 + ((x - 36) / 28.0) ** 4))
+    panels = []
+    for i in range(count):
+        lesion = np.hypot((y - 34) * 1.1, x - 44) < 7 + i % 3
+        other = np.hypot(y - 35, x - 45) < 8
+        image = head * 90 + lesion * 60 + np.random.default_rng(i).normal(size=head.shape) * 6
+        panels.append((SEQUENCES[i] if count > 2 else ("T1c", "FLAIR")[i], image, [("reader1", lesion), ("reader2", other)], (2.2, 2.2)))
+    return panels

@@ -1,6 +1,7 @@
 """A threshold is chosen once, out of fold, and performance at it meets epiR and Fagerland's examples."""
 
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -40,6 +41,13 @@ def test_out_of_fold_scores_cannot_be_edited_afterwards():
     oof = out_of_fold([0, 1, 0, 1], [1, 2, 3, 4])
     with pytest.raises(ValueError, match="read-only"):
         oof.score[0] = 9
+
+
+def test_stored_copies_are_the_same_and_still_read_only():
+    oof = out_of_fold([0, 1, 0, 1], [1, 2, 3, 4])
+    again = pickle.loads(pickle.dumps(oof))
+    assert not again.score.flags.writeable
+    assert pickle.loads(pickle.dumps(t.Threshold.choose(oof))) == t.Threshold.choose(again)
 
 
 def test_a_threshold_has_no_other_origin():
@@ -218,6 +226,12 @@ def test_tango_interval_equals_propcis():
 def test_tango_interval_turns_with_the_order():
     forward, backward = t.mcnemar(7, 1, n=21).difference, t.mcnemar(1, 7, n=21).difference
     assert (forward.low, forward.high) == pytest.approx((-backward.high, -backward.low), abs=1e-9)
+
+
+@pytest.mark.parametrize(("b", "c"), [(10, 2), (9, 3), (8, 1), (7, 2), (20, 9), (20, 10)])
+def test_tango_interval_excludes_zero_when_mcnemar_rejects(b, c):
+    result = t.mcnemar(b, c, n=60)
+    assert (result.difference.low > 0) == (result.asymptotic_p < 0.05)
 
 
 def test_paired_calls_are_counted_by_discordance():

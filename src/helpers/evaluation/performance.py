@@ -37,7 +37,8 @@ def scores(
         found = [_auc(truth, probability, level)]
         if key[3] != "apparent":
             found += _calibration(truth, probability)
-            found += _operating_point(truth, probability, thresholds.get((key[0], key[1])), level)
+            independent = rows["patient"] if key[3] == "frozen" else None
+            found += _operating_point(truth, probability, thresholds.get((key[0], key[1])), independent, level)
         tables.append(_table(key, found, truth))
     return pd.concat(tables, ignore_index=True)
 
@@ -70,11 +71,12 @@ def _calibration(truth: np.ndarray, probability: np.ndarray) -> list[Row]:
 
 
 def _operating_point(
-    truth: np.ndarray, probability: np.ndarray, threshold: Threshold | None, level: float
+    truth: np.ndarray, probability: np.ndarray, threshold: Threshold | None, patients: pd.Series | None, level: float
 ) -> list[Row]:
+    """Naming the patients claims that none of them shaped the threshold; the claim is checked."""
     if threshold is None:
         return []
-    point = operating_point(truth, probability, threshold=threshold, level=level)
+    point = operating_point(truth, probability, threshold=threshold, patients=patients, level=level)
     proportions = [(name, p.estimate, p.low, p.high, "Wilson") for name in PROPORTIONS for p in [getattr(point, name)]]
     single = ("balanced_accuracy", "mcc", "f1", "no_information_rate")
     return proportions + [(name, getattr(point, name), NONE, NONE, "at the frozen threshold") for name in single]

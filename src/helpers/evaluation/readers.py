@@ -10,6 +10,7 @@ import pandas as pd
 from helpers.errors import RadiogramError
 from helpers.statistics.discrimination import auc, compare_paired
 from helpers.statistics.readers import mrmc
+from helpers.statistics.readers import switches as count_switches
 from helpers.statistics.thresholds import paired_proportions, proportion
 
 SCORES = ["endpoint", "reader", "condition", "metric", "estimate", "low", "high", "method", "n", "events"]
@@ -82,7 +83,8 @@ def _contrasts(here: pd.DataFrame, truth: pd.Series, level: float) -> Iterator[t
         of = events == value
         right = {c: call[c].to_numpy()[of] == value for c in CONDITIONS}
         test = paired_proportions(right["aided"], right["unaided"], level=level)
-        yield name, test.difference, test.low, test.high, np.nan, np.nan, test.mid_p, "McNemar, mid-p"
+        gap = test.difference
+        yield name, gap.estimate, gap.low, gap.high, np.nan, np.nan, test.mid_p, "McNemar, mid-p"
 
 
 def _multi_reader(readings: pd.DataFrame, truth: pd.Series) -> Iterator[tuple]:
@@ -109,14 +111,24 @@ def _ratings(readings: pd.DataFrame, reader: str, condition: str, order: list[st
     return here.set_index("case")["rating"].astype(float).loc[order].to_numpy()
 
 
-def switches(readings: pd.DataFrame, cases: pd.DataFrame, *, endpoint: str) -> pd.DataFrame:
-    """How often the model's advice changed a call, for the better and for the worse: one row a reader."""
+def switches(readings: pd.DataFrame, cases: pd.DataFrame, model_call: pd.Series, *, endpoint: str) -> pd.DataFrame:
+    """How the model's advice changed calls, one row a reader; `model_call` is the model's call (0/1) by case.
+
+    Automation bias is a right call turned wrong where the model was wrong.
+    """
     truth = cases.set_index("case")[endpoint]
     rows = []
     for reader, here in readings.groupby("reader", sort=False):
         call = here.pivot(index="case", columns="condition", values="call").astype(int)
-        right = {c: call[c] == truth[call.index] for c in CONDITIONS}
-        better = int((~right["unaided"] & right["aided"]).sum())
-        worse = int((right["unaided"] & ~right["aided"]).sum())
-        rows.append((reader, better, worse, len(call) - better - worse))
-    return pd.DataFrame(rows, columns=["reader", "wrong_to_right", "right_to_wrong", "unchanged"])
+        advice = model_call.loc[call.index].to_numpy()
+        events = truth[call.index].to_numpy()
+        found = count_switches(events, call["unaided"].to_numpy(), call["aided"].to_numpy(), advice)
+        rows.append((reader, found.wrong_to_right, found.right_to_wrong, found.automation_bias, found.n))
+    return pd.DataFrame(rows, columns=["reader", "wrong_to_right", "right_to_wrong", "automation_bias", "cases"])
+
+
+def model_calls(predictions: pd.DataFrame, thresholds: pd.DataFrame, *, endpoint: str, model: str) -> pd.Series:
+    """The model's call (0/1) by case at its frozen threshold, for cases it was not fitted on."""
+    here = predictions.query("endpoint == @endpoint and model == @model and kind == 'frozen'")
+    own = thresholds[(thresholds["endpoint"] == endpoint) & (thresholds["model"] == model)]
+    return (here.set_index("case")["probability"] >= own["threshold"].iloc[0]).astype(int)

@@ -105,4 +105,8 @@ def _spikes(panel: grid.Panel, rows: pd.DataFrame, model: str) -> None:
 
 def _value(scores: pd.DataFrame, metric: str) -> str:
     row = scores[scores["metric"] == metric]
-    return prose.interval(*row.iloc[0][["estimate", "low", "high"]].astype(float)) if len(row) else "–"
+    if row.empty:
+        return "–"
+    estimate, low, high = row.iloc[0][["estimate", "low", "high"]].astype(float)
+    known = np.isfinite(low) and np.isfinite(high)
+    return prose.interval(estimate, low, high) if known else prose.number(estimate)

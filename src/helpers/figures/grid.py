@@ -41,7 +41,7 @@ def cells(frame: pd.DataFrame, *, parts: Sequence[str] | None = None) -> list[Ce
     found = []
     for endpoint in dict.fromkeys(frame["endpoint"]):
         rows = frame[frame["endpoint"] == endpoint]
-        for part in sorted(set(rows["part"]), key=_part_order):
+        for part in sorted(set(rows["part"]), key=part_order):
             kinds = set(rows.loc[rows["part"] == part, "kind"])
             kind = next((k for k in KINDS if k in kinds), min(kinds))
             if parts is None or part in parts:
@@ -49,7 +49,8 @@ def cells(frame: pd.DataFrame, *, parts: Sequence[str] | None = None) -> list[Ce
     return found
 
 
-def _part_order(part: str) -> tuple[int, str]:
+def part_order(part: str) -> tuple[int, str]:
+    """Train, test, then external centers by name."""
     return ({"train": 0, "test": 1}.get(part, 2), part)
 
 

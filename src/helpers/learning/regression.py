@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, log_expit
-from scipy.stats import norm
+from scipy.special import expit, log_expit, ndtr, ndtri
 
 from helpers.learning.fitted import FloatArray
 from helpers.statistics.logistic import logistic
@@ -35,8 +34,8 @@ class Regression:
     def wald(self, *, level: float) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Limits of the coefficients and two-sided p values, (k + 1,) each."""
         error = self.standard_errors
-        reach = norm.ppf(0.5 + level / 2) * error
-        return self.coefficients - reach, self.coefficients + reach, 2 * norm.sf(np.abs(self.coefficients) / error)
+        reach = ndtri(0.5 + level / 2) * error
+        return self.coefficients - reach, self.coefficients + reach, 2 * ndtr(-np.abs(self.coefficients) / error)
 
 
 def fit(x: FloatArray, truth: np.ndarray) -> Regression:

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from helpers.errors import RadiogramError
 
-DATA = re.compile(r"data:([\w/+.-]+)((?:;[\w=.-]+)*),([A-Za-z0-9+/=%._~:@!$&'()*,;?-]*)")
+DATA = re.compile(r"""data:([\w/+.-]+)((?:;[\w=.-]+)*?)(?:;base64,([A-Za-z0-9+/=%]*)|,([^"'<>\s)]*))""")
 # Elements that fetch what an attribute names; a plain link (<a href>) fetches nothing until somebody follows it.
 FETCHING = {
     "script": ("src",), "link": ("href",), "img": ("src", "srcset"), "iframe": ("src",), "embed": ("src",), "object": ("data",),
@@ -25,7 +25,7 @@ IN_SCRIPT = re.compile(r"(?:https?:)?//[\w-]+\.[\w.-]+")
 MARKS = {
     "an unknown number": re.compile(r"\?meta:[\w.:-]*"),
     "an unresolved reference": re.compile(r"\?\?|\?@[\w-]+|(?<![\w@.])@(?:fig|tbl|sec|eq)-[\w-]+"),
-    "an unknown citation": re.compile(r"\([\w.:-]+\?\)|\b\w+\?\?"),
+    "an unknown citation": re.compile(r"\([\w.:-]+\?\)"),
     "an unresolved shortcode": re.compile(r"\{\{<.*?(?:>\}\}|$)", re.M),
     "an unfilled placeholder": re.compile(r"\{[A-Za-z]\w*(?:\.[\w:-]+)*\}"),
 }
@@ -67,9 +67,9 @@ def inspect(
     found += [Finding(what, match[0][:80]) for what, pattern in MARKS.items() for match in pattern.finditer(seen.prose)]
     found += [Finding("an outside request", address[:120]) for address in [*seen.requests, *_requests_of(drawings)]]
     found += seen.faults
-    everything = "\n".join([seen.text, *seen.values, *drawings])
+    everything = "\n".join([seen.text, seen.silent, *seen.values, *drawings])
     found += [Finding("a patient identifier", name) for name in _named(everything, patients)]
-    found += [Finding("a path of this machine", path) for path in _paths_in(everything + seen.silent, paths)]
+    found += [Finding("a path of this machine", path) for path in _paths_in(everything, paths)]
     return list(dict.fromkeys(found))
 
 
@@ -87,7 +87,7 @@ def _without_data(content: str) -> tuple[str, list[str]]:
 
     def empty(match: re.Match[str]) -> str:
         if match[1] in ("image/svg+xml", "text/css", "text/html", "application/json"):
-            raw = base64.b64decode(unquote_to_bytes(match[3])) if ";base64" in match[2] else unquote_to_bytes(match[3])
+            raw = unquote_to_bytes(match[4] or "") if match[3] is None else base64.b64decode(unquote_to_bytes(match[3]))
             drawings.append(raw.decode("utf-8", errors="replace"))
         return "data…"
 
@@ -151,7 +151,6 @@ class _Reader(HTMLParser):
 
     def close(self) -> None:
         super().close()
-        # Words split by markup stay apart, words merely broken over pieces of text are found again below.
         self.text, self.prose, self.silent = ("".join(self.pieces[name]) for name in ("text", "prose", "silent"))
 
 

@@ -209,10 +209,7 @@ def compare_all(truth: ArrayLike, scores: ArrayLike) -> Comparison:
 def bootstrap_auc(
     truth: ArrayLike, score: ArrayLike, *, replicates: int = 2000, seed: int, level: float = 0.95
 ) -> AUC:
-    """Area with its stratified percentile bootstrap interval over patients.
-
-    A perfectly separating score separates every replicate too: no interval.
-    """
+    """Area with its stratified percentile bootstrap interval over patients; none at perfect separation."""
     events, score = _checked(truth, score)
     area, m = float(delong(events, score)[0][0]), int(events.sum())
     if area in (0.0, 1.0):
@@ -232,7 +229,7 @@ def bootstrap_auc(
 
 
 def hanley_mcneil_se(auc: float, events: int, nonevents: int) -> float:
-    """Standard error of an area from the counts alone (Hanley and McNeil 1982, radiology.143.1.7063747)."""
+    """Standard error of an area from counts (Hanley, McNeil 1982, doi 10.1148/radiology.143.1.7063747)."""
     if not 0 <= auc <= 1 or min(events, nonevents) < 1:
         raise ValueError("an area in [0, 1] and at least one event and one nonevent are needed")
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)

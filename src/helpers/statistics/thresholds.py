@@ -68,6 +68,10 @@ class OutOfFold:
             object.__setattr__(self, name, frozen)
         object.__setattr__(self, "fitted_on", fitted_on)
 
+    def __reduce__(self) -> tuple[type[OutOfFold], tuple[object, ...]]:
+        """Unpickle through the constructor, so that a stored copy is checked and read-only again."""
+        return OutOfFold, (self.patient, self.truth, self.score, self.fold, self.fitted_on)
+
     @property
     def seen(self) -> frozenset[str]:
         """Every patient who shaped these scores or is scored by them."""

@@ -114,11 +114,11 @@ def _layers(
     paint(maps, "scalp", marrow)
     paint(maps, "fluid", brain)
     below = depth / np.float32(scale) - BRAIN
-    sulcus = np.clip(0.34 * (1 - below / 17), 0, None)
+    sulcus = np.clip(0.3 * (1 - below / 24), 0, None)
     away = np.abs(folds) - sulcus  # in units of the folds: a cortex 3 mm thick is about half a unit
     cortex = np.clip(np.minimum(below - 1.6, away / 0.16 + 0.6), 0, 1)
     paint(maps, "gray", cortex * brain)
-    white = np.clip(np.minimum((below - 5) / 2, np.where(below < 21, (away - 0.42) / 0.25, below - 20)), 0, 1)
+    white = np.clip(np.minimum((below - 5) / 2, np.where(below < 24, (away - 0.45) / 0.3, below - 23)), 0, 1)
     paint(maps, "white", white * brain)
 
 
@@ -130,9 +130,9 @@ def _interior(maps: np.ndarray, points: list[np.ndarray], brain: np.ndarray, fol
     for tissue, (cz, cy, cx), (az, ay, ax) in DEEP:
         radius = np.sqrt(((z - cz) / az) ** 2 + ((y - cy) / ay) ** 2 + ((side - cx) / ax) ** 2)
         paint(maps, tissue, border((1 - radius) * min(az, ay, ax), 2.2) * inner)
-    lateral = 6 + 0.0075 * (y - 2) ** 2 * np.where(y < 2, 1, 0.8)  # horns diverge before and behind
-    radius = np.sqrt(((z - 30 - 0.12 * y) / 9) ** 2 + (y / 37) ** 2 + ((side - lateral) / 5.5) ** 2)
-    paint(maps, "fluid", border((1 - radius) * 5.5, 2.2) * inner)
+    lateral = 7.5 + 0.0075 * (y - 2) ** 2 * np.where(y < 2, 1, 0.8)  # horns diverge before and behind
+    radius = np.sqrt(((z - 30 - 0.12 * y) / 10) ** 2 + (y / 38) ** 2 + ((side - lateral) / 7.5) ** 2)
+    paint(maps, "fluid", border((1 - radius) * 7.5, 2.2) * inner)
     middle = np.maximum(np.maximum(z - 44, np.abs(y) - 42), 0)
     fissure = np.clip(1.4 + 0.25 * folds - side, 0, 1) * np.clip(middle / 4, 0, 1)
     paint(maps, "fluid", fissure * brain)
