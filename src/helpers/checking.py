@@ -38,11 +38,11 @@ def _cohort(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
 
 
 def _images(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
-    from helpers.imaging import extract
+    from helpers.imaging import inspection
 
-    exclusions, notes = extract.inspect(study, enrolled.images, mapper=run.mapper(study, label="scans checked"))
-    for row in notes.itertuples():
-        yield f"Case {row.case}: {row.note}"
+    exclusions, geometry = inspection.inspect(study, enrolled.images, mapper=run.mapper(study, label="scans checked"))
+    for row in geometry[geometry["note"] != ""].itertuples():
+        yield f"Case {row.case}, {row.sequence}, {row.reader}: {row.note}"
     yield from _excluded(exclusions)
     enroll.check_exclusions(pd.concat([enrolled.exclusions, exclusions]), enrolled.screened, study.parameters)
     readers = enrolled.images.groupby("reader")["case"].nunique()

@@ -96,7 +96,7 @@ def make_cases() -> pd.DataFrame:
         {
             "case": [f"P{i:04d}" for i in number],
             "patient": [f"P{i:04d}" for i in number],
-            "center": [f"center {'ABC'[i % 3]}" for i in number],
+            "center": [f"center {'ABCD'[i % 4]}" for i in number],
             "part": ["test" if i % 3 == 0 else "train" for i in number],
             "progression": (number % 5 < 2).astype("int8"),
             "age": 50.0 + number % 20,
@@ -195,7 +195,7 @@ def nomogram() -> pd.DataFrame:
 
 NUMBERS = {
     "cohort": {
-        "patients": "60 patients", "centers": "3 centers", "events": "24 of 60 (40 %)", "endpoint": "true progression",
+        "patients": "60 patients", "centers": "4 centers", "events": "24 of 60 (40 %)", "endpoint": "true progression",
         "parts": "training: 16 of 40 (40 %) with true progression; test: 8 of 20 (40 %) with true progression",
     },
     "statistics": {"auc": "0.84 (0.73 to 0.93)"},

@@ -95,8 +95,8 @@ def _contrast(row: tuple, about: str) -> str:
     difference = prose.interval(row.estimate, row.low, row.high)
     reading = "" if row.low > 0 or row.high < 0 else " The data are compatible with no difference."
     return (
-        f"The AUC of the {first} minus that of the {second}{about} is {difference} ({prose.p_value(row.p)}; Holm-adjusted "
-        f"{prose.p_value(row.p_holm)}).{reading}"
+        f"The AUC of the {first} minus that of the {second}{about} is {difference}, "
+        f"{prose.p_value(row.p)}, Holm-adjusted {prose.p_value(row.p_holm)}.{reading}"
     )
 
 

@@ -17,8 +17,8 @@ from helpers.reporting import methods as methods_text
 from helpers.study import Study
 
 SECTIONS_MARK = "<!-- sections -->"
-# Notebooks that deep features have no part in.
-BEFORE_FEATURES = ("01_cohort", "03_participants")
+# Notebooks whose figures and tables deep features have no part in.
+BEFORE_FEATURES = ("01_cohort", "02_extraction", "03_participants")
 # Names that Quarto or Pandoc read themselves; a recorded number of that name would change the page.
 RESERVED = {
     "title", "subtitle", "author", "date", "abstract", "lang", "css", "template", "format", "filters", "engine", "execute",

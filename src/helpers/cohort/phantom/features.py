@@ -64,8 +64,8 @@ def _design(parameters: Parameters) -> Design:
     options, rng = parameters.phantom, stream(parameters.seed, "features")
     columns = options.features
     blocks = np.arange(columns) // BLOCK
-    informative = np.isin(np.argsort(np.argsort(rng.permutation(blocks.max() + 1)[blocks], kind="stable")),
-                          np.arange(options.informative_features))
+    rank = np.argsort(np.argsort(rng.permutation(blocks.max() + 1)[blocks], kind="stable"), kind="stable")
+    informative = rank < options.informative_features  # whole blocks, in random order
     sign = rng.choice([-1.0, 1.0], columns)
     icc = np.where(rng.random(columns) < POOR, rng.uniform(*ICC_POOR, columns), rng.uniform(*ICC_GOOD, columns))
     return Design(
