@@ -71,6 +71,14 @@ local function table_alone(element)
   return figure_of_table(identifier, caption, { element })
 end
 
+local function picture(element)
+  local alt = element.attributes["fig-alt"]
+  if not alt then return nil end
+  element.attributes["fig-alt"] = nil
+  element.attributes.alt = alt
+  return element
+end
+
 local function reference(citation)
   local target = citation.id
   if not number[target] then return pandoc.Strong("?@" .. target) end
@@ -92,5 +100,5 @@ end
 function Pandoc(document)
   count_sections(document.blocks)
   local numbered = document.blocks:walk({ traverse = "topdown", Figure = figure, Div = table_in_div, Table = table_alone })
-  return pandoc.Pandoc(numbered:walk({ Cite = cite }), document.meta)
+  return pandoc.Pandoc(numbered:walk({ Cite = cite, Image = picture }), document.meta)
 end

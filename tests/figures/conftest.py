@@ -34,11 +34,20 @@ def make_predictions(cases: pd.DataFrame) -> pd.DataFrame:
             for part, own in cases.groupby("part", sort=False):
                 rng = np.random.default_rng([3, crc32(f"{endpoint}{model}{part}".encode())])
                 latent = signal * (own[endpoint] - 0.45) * 2 + rng.normal(size=len(own))
-                rows.append(pd.DataFrame({
-                    "case": own["case"], "patient": own["patient"], "endpoint": endpoint, "model": model, "part": part,
-                    "kind": "oof" if part == "train" else "frozen", "truth": own[endpoint],
-                    "probability": 1 / (1 + np.exp(-1.1 * latent)),
-                }))  # fmt: skip
+                rows.append(
+                    pd.DataFrame(
+                        {
+                            "case": own["case"],
+                            "patient": own["patient"],
+                            "endpoint": endpoint,
+                            "model": model,
+                            "part": part,
+                            "kind": "oof" if part == "train" else "frozen",
+                            "truth": own[endpoint],
+                            "probability": 1 / (1 + np.exp(-1.1 * latent)),
+                        }
+                    )
+                )
     return pd.concat(rows, ignore_index=True)
 
 
@@ -51,10 +60,16 @@ def make_roc(predictions: pd.DataFrame) -> pd.DataFrame:
     for keys, own in each(predictions):
         p, y = own["probability"].to_numpy(), own["truth"].to_numpy() == 1
         cuts = np.r_[np.inf, np.unique(p)[::-1]]
-        rows.append(pd.DataFrame({
-            **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)), "threshold": cuts,
-            "sensitivity": [(p[y] >= c).mean() for c in cuts], "specificity": [(p[~y] < c).mean() for c in cuts],
-        }))  # fmt: skip
+        rows.append(
+            pd.DataFrame(
+                {
+                    **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)),
+                    "threshold": cuts,
+                    "sensitivity": [(p[y] >= c).mean() for c in cuts],
+                    "specificity": [(p[~y] < c).mean() for c in cuts],
+                }
+            )
+        )
     return pd.concat(rows, ignore_index=True)
 
 
@@ -64,12 +79,15 @@ def make_scores(predictions: pd.DataFrame) -> pd.DataFrame:
         p, y = own["probability"].to_numpy(), own["truth"].to_numpy() == 1
         auc = (p[y][:, None] > p[~y]).mean()
         values = {
-            "auc": (auc, auc - 0.1, min(auc + 0.08, 1)), "calibration_in_the_large": (-0.12, -0.6, 0.36),
-            "calibration_slope": (0.84, 0.4, 1.28), "ici": (0.06, 0.02, 0.12), "brier": (0.18, 0.14, 0.22),
+            "auc": (auc, auc - 0.1, min(auc + 0.08, 1)),
+            "calibration_in_the_large": (-0.12, -0.6, 0.36),
+            "calibration_slope": (0.84, 0.4, 1.28),
+            "ici": (0.06, 0.02, 0.12),
+            "brier": (0.18, 0.14, 0.22),
             "sensitivity": (0.8, 0.6, 0.92),
-        }  # fmt: skip
+        }
         rows += [(*keys, m, *v, "bootstrap", len(own), int(y.sum())) for m, v in values.items()]
-    columns = "endpoint model part kind metric estimate low high method n events".split()
+    columns = ["endpoint", "model", "part", "kind", "metric", "estimate", "low", "high", "method", "n", "events"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -84,10 +102,18 @@ def make_calibration(predictions: pd.DataFrame) -> pd.DataFrame:
         x = np.linspace(own["probability"].min(), own["probability"].max(), 60)
         y = np.clip(0.5 + 0.8 * (x - 0.5) + 0.05 * np.sin(6 * x), 0, 1)
         wide = 0.1 + 0.25 * np.abs(x - 0.5)
-        rows.append(pd.DataFrame({
-            **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)), "predicted": x, "observed": y,
-            "low": np.clip(y - wide, 0, 1), "high": np.clip(y + wide, 0, 1), "smoother": "loess",
-        }))  # fmt: skip
+        rows.append(
+            pd.DataFrame(
+                {
+                    **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)),
+                    "predicted": x,
+                    "observed": y,
+                    "low": np.clip(y - wide, 0, 1),
+                    "high": np.clip(y + wide, 0, 1),
+                    "smoother": "loess",
+                }
+            )
+        )
     return pd.concat(rows, ignore_index=True)
 
 
@@ -96,17 +122,29 @@ def make_decision(predictions: pd.DataFrame) -> pd.DataFrame:
     for keys, own in each(predictions):
         p, y = own["probability"].to_numpy(), own["truth"].to_numpy() == 1
         odds = GRID / (1 - GRID)
-        benefit = np.array([((p >= t) & y).mean() - ((p >= t) & ~y).mean() * o for t, o in zip(GRID, odds, strict=True)])
-        rows.append(pd.DataFrame({
-            **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)), "threshold": GRID,
-            "net_benefit": benefit, "low": benefit - 0.09, "high": benefit + 0.08,
-            "treat_all": y.mean() - (~y).mean() * odds,
-        }))  # fmt: skip
+        benefit = np.array(
+            [((p >= t) & y).mean() - ((p >= t) & ~y).mean() * o for t, o in zip(GRID, odds, strict=True)]
+        )
+        rows.append(
+            pd.DataFrame(
+                {
+                    **dict(zip(("endpoint", "model", "part", "kind"), keys, strict=True)),
+                    "threshold": GRID,
+                    "net_benefit": benefit,
+                    "low": benefit - 0.09,
+                    "high": benefit + 0.08,
+                    "treat_all": y.mean() - (~y).mean() * odds,
+                }
+            )
+        )
     return pd.concat(rows, ignore_index=True)
 
 
 def make_endpoints(count: int = 1) -> list[SimpleNamespace]:
-    words = [("progression", "true progression", "pseudoprogression"), ("idh_mutant", "IDH mutant", "IDH wildtype")]
+    words = [
+        ("progression", "true progression", "pseudoprogression"),
+        ("idh_mutant", "IDH mutant", "IDH wildtype"),
+    ]
     return [SimpleNamespace(name=n, positive=p, negative=q) for n, p, q in words[:count]]
 
 
@@ -120,10 +158,15 @@ def evaluation(endpoints: int = 1, sizes: dict[str, int] | None = None) -> Simpl
     cases = make_cases(endpoints, sizes)
     predictions = make_predictions(cases)
     return SimpleNamespace(
-        cases=cases, predictions=predictions, roc=make_roc(predictions), scores=make_scores(predictions),
-        thresholds=make_thresholds(predictions), calibration=make_calibration(predictions),
-        decision=make_decision(predictions), endpoints=make_endpoints(endpoints),
-    )  # fmt: skip
+        cases=cases,
+        predictions=predictions,
+        roc=make_roc(predictions),
+        scores=make_scores(predictions),
+        thresholds=make_thresholds(predictions),
+        calibration=make_calibration(predictions),
+        decision=make_decision(predictions),
+        endpoints=make_endpoints(endpoints),
+    )
 
 
 MEASURES = ("LargeDependenceHighGrayLevelEmphasis", "JointEntropy", "Contrast", "Busyness", "MajorAxisLength")
@@ -139,9 +182,15 @@ def feature_names(count: int, *, signature: str = "radiomics", long: bool = Fals
 
 
 def make_selection(
-    *, endpoints: int = 1, count: int = 6, signatures: tuple[str, ...] = ("radiomics", "deep"), long: bool = False
+    *,
+    endpoints: int = 1,
+    count: int = 6,
+    signatures: tuple[str, ...] = ("radiomics", "deep"),
+    long: bool = False,
 ) -> SimpleNamespace:
-    tables: dict[str, list[pd.DataFrame]] = {k: [] for k in ("reproducibility", "funnel", "selected", "lasso", "lasso_path")}
+    tables: dict[str, list[pd.DataFrame]] = {
+        k: [] for k in ("reproducibility", "funnel", "selected", "lasso", "lasso_path")
+    }
     for endpoint in ("progression", "idh_mutant")[:endpoints]:
         for signature in signatures:
             rng = np.random.default_rng([5, crc32(f"{endpoint}{signature}".encode())])
@@ -149,30 +198,65 @@ def make_selection(
             features = feature_names(400, signature=signature, long=long)
             icc = np.clip(rng.beta(6, 1.6, 400), 0, 1)
             low = icc - rng.uniform(0.02, 0.3, 400)
-            tables["reproducibility"].append(pd.DataFrame(
-                {**keys, "feature": features, "icc": icc, "low": low, "high": np.clip(icc + 0.05, 0, 1), "kept": low >= 0.75}
-            ))  # fmt: skip
+            tables["reproducibility"].append(
+                pd.DataFrame(
+                    {
+                        **keys,
+                        "feature": features,
+                        "icc": icc,
+                        "low": low,
+                        "high": np.clip(icc + 0.05, 0, 1),
+                        "kept": low >= 0.75,
+                    }
+                )
+            )
             steps = ["extracted", "reproducible", "not constant", "not redundant", "selected"]
             tables["funnel"].append(pd.DataFrame({**keys, "step": steps, "features": [1316, 512, 498, 61, count]}))
             chosen = features[:count]
             final = np.linspace(0.9, 0.12, count) * np.where(np.arange(count) % 3 == 1, -1, 1) if count else np.zeros(0)
-            tables["selected"].append(pd.DataFrame({
-                **keys, "feature": chosen, "coefficient": final, "mean": 0.0, "sd": 1.0,
-                "frequency": np.linspace(0.97, 0.41, count),
-            }))  # fmt: skip
+            tables["selected"].append(
+                pd.DataFrame(
+                    {
+                        **keys,
+                        "feature": chosen,
+                        "coefficient": final,
+                        "mean": 0.0,
+                        "sd": 1.0,
+                        "frequency": np.linspace(0.97, 0.41, count),
+                    }
+                )
+            )
             lambdas = np.geomspace(0.3, 0.003, 40)
             entry = np.linspace(1.3, 3.4, count)
             growth = np.clip(-np.log(lambdas)[:, None] - entry[None, :], 0, None) / 2.2
-            deviance = 1.38 - 0.25 * np.clip(-np.log(lambdas) - 1.2, 0, 2) + 0.14 * np.clip(-np.log(lambdas) - 3.4, 0, None) ** 2
+            deviance = (
+                1.38
+                - 0.25 * np.clip(-np.log(lambdas) - 1.2, 0, 2)
+                + 0.14 * np.clip(-np.log(lambdas) - 3.4, 0, None) ** 2
+            )
             best = int(deviance.argmin())
-            tables["lasso"].append(pd.DataFrame({
-                **keys, "lambda": lambdas, "deviance": deviance, "standard_error": 0.06,
-                "nonzero": (growth > 0).sum(axis=1), "chosen": np.arange(40) == best,
-            }))  # fmt: skip
-            tables["lasso_path"].append(pd.DataFrame({
-                **keys, "lambda": np.repeat(lambdas, count), "feature": np.tile(chosen, 40),
-                "coefficient": (growth * final).ravel(),
-            }))  # fmt: skip
+            tables["lasso"].append(
+                pd.DataFrame(
+                    {
+                        **keys,
+                        "lambda": lambdas,
+                        "deviance": deviance,
+                        "standard_error": 0.06,
+                        "nonzero": (growth > 0).sum(axis=1),
+                        "chosen": np.arange(40) == best,
+                    }
+                )
+            )
+            tables["lasso_path"].append(
+                pd.DataFrame(
+                    {
+                        **keys,
+                        "lambda": np.repeat(lambdas, count),
+                        "feature": np.tile(chosen, 40),
+                        "coefficient": (growth * final).ravel(),
+                    }
+                )
+            )
     return SimpleNamespace(**{name: pd.concat(rows, ignore_index=True) for name, rows in tables.items()})
 
 
@@ -189,10 +273,16 @@ def make_nomogram(endpoints: int = 1, *, long: bool = False) -> pd.DataFrame:
     ]
     if long:
         levels = ["total resection", "subtotal resection", "biopsy only", "not operated"]
-        terms += [(f"surgery={v}", "extent_of_surgery_before_the_first_scan", v, b, 0, 1) for v, b in zip(levels, (0, 0.1, 0.2, 0.9))]
+        terms += [
+            (f"surgery={v}", "extent_of_surgery_before_the_first_scan", v, b, 0, 1)
+            for v, b in zip(levels, (0, 0.1, 0.2, 0.9), strict=True)
+        ]
     frame = pd.DataFrame(terms, columns=["term", "variable", "level", "coefficient", "minimum", "maximum"])
     rest = dict.fromkeys(("standard_error", "odds_ratio", "low", "high", "p", "sd"), 1.0)
-    return pd.concat([frame.assign(endpoint=e, **rest) for e in ("progression", "idh_mutant")[:endpoints]], ignore_index=True)
+    return pd.concat(
+        [frame.assign(endpoint=e, **rest) for e in ("progression", "idh_mutant")[:endpoints]],
+        ignore_index=True,
+    )
 
 
 EXAMPLE = {"radiomics": 0.62, "deep": -0.4, "age": 47.0, "sex": "female", "days_since_radiotherapy": 96.0}
@@ -200,8 +290,13 @@ EXAMPLE = {"radiomics": 0.62, "deep": -0.4, "age": 47.0, "sex": "female", "days_
 
 def make_exclusions() -> pd.DataFrame:
     reasons = ["no endpoint"] * 4 + ["no mask"] * 2
-    late = ["mask of T1c is empty", "image FLAIR.nii.gz has 4 dimensions, and a scan of 3 was expected: split the series first"]
-    rows = [(f"out-{i}", "cohort", r) for i, r in enumerate(reasons)] + [(f"late-{i}", "extraction", r) for i, r in enumerate(late)]
+    late = [
+        "mask of T1c is empty",
+        "image FLAIR.nii.gz has 4 dimensions, and a scan of 3 was expected: split the series first",
+    ]
+    rows = [(f"out-{i}", "cohort", r) for i, r in enumerate(reasons)] + [
+        (f"late-{i}", "extraction", r) for i, r in enumerate(late)
+    ]
     return pd.DataFrame(rows, columns=["case", "stage", "reason"])
 
 
@@ -217,13 +312,36 @@ def make_readings(cases: pd.DataFrame, readers: int = 2, *, rated: bool = True) 
             value = gain * (truth - 0.5) + noise
             rating = np.clip(np.round(value + 3), 1, 5) if rated else (value > 0).astype(float)
             call = (value > 0).astype(int)
-            rows.append(pd.DataFrame({
-                "case": test["case"], "reader": f"reader{i + 1}", "condition": condition, "rating": rating, "call": call, "seconds": 60.0,
-            }))  # fmt: skip
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "case": test["case"],
+                        "reader": f"reader{i + 1}",
+                        "condition": condition,
+                        "rating": rating,
+                        "call": call,
+                        "seconds": 60.0,
+                    }
+                )
+            )
             found = {"sensitivity": call[truth == 1].mean(), "specificity": 1 - call[truth == 0].mean()}
             found |= {"auc": 0.7 + 0.1 * (condition == "aided") + 0.02 * i} if rated else {}
-            scores += [("progression", f"reader{i + 1}", condition, m, v, v - 0.1, v + 0.08, "", len(test), truth.sum()) for m, v in found.items()]
-    columns = "endpoint reader condition metric estimate low high method n events".split()
+            scores += [
+                (
+                    "progression",
+                    f"reader{i + 1}",
+                    condition,
+                    m,
+                    v,
+                    v - 0.1,
+                    v + 0.08,
+                    "",
+                    len(test),
+                    truth.sum(),
+                )
+                for m, v in found.items()
+            ]
+    columns = ["endpoint", "reader", "condition", "metric", "estimate", "low", "high", "method", "n", "events"]
     return pd.concat(rows, ignore_index=True), pd.DataFrame(scores, columns=columns)
 
 
@@ -236,5 +354,12 @@ def make_panels(count: int = 2) -> list[tuple]:
         lesion = np.hypot((y - 34) * 1.1, x - 44) < 7 + i % 3
         other = np.hypot(y - 35, x - 45) < 8
         image = head * 90 + lesion * 60 + np.random.default_rng(i).normal(size=head.shape) * 6
-        panels.append((SEQUENCES[i] if count > 2 else ("T1c", "FLAIR")[i], image, [("reader1", lesion), ("reader2", other)], (2.2, 2.2)))
+        panels.append(
+            (
+                SEQUENCES[i] if count > 2 else ("T1c", "FLAIR")[i],
+                image,
+                [("reader1", lesion), ("reader2", other)],
+                (2.2, 2.2),
+            )
+        )
     return panels

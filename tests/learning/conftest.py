@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.learning.rows import Rows, training_rows
+from helpers.learning.rows import Rows, rows_from_tables, training_rows
 from helpers.study import Parameters, load
 
 STUDY = """
@@ -34,21 +34,23 @@ def draw_cohort(
     values[:, ::3] += latent[:, None]
     noise = np.where(np.arange(len(names)) % 5 == 4, 2.0, 0.1)
     again = values + rng.normal(size=values.shape) * noise
-    readers = [pd.DataFrame(v, columns=names).assign(case=case, reader=r) for r, v in (("reader1", values), ("reader2", again))]
+    readers = [
+        pd.DataFrame(v, columns=names).assign(case=case, reader=r) for r, v in (("reader1", values), ("reader2", again))
+    ]
     return cases, pd.concat(readers, ignore_index=True)[["case", "reader", *names]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cohort():
     return draw_cohort
 
 
-@pytest.fixture
-def parameters(tmp_path):
+@pytest.fixture(scope="session")
+def parameters(tmp_path_factory):
     """Parameters of a small study, with dotted names overridden: parameters(**{"modeling.folds": 4})."""
 
     def make(**overrides: object) -> Parameters:
-        path = tmp_path / "trial.yaml"
+        path = tmp_path_factory.mktemp("study") / "trial.yaml"
         path.write_text(STUDY)
         return load(path, overrides=[f"{name}={value}" for name, value in overrides.items()]).parameters
 
@@ -64,6 +66,4 @@ def rows(cohort) -> Rows:
 @pytest.fixture
 def every_row(cohort) -> Rows:
     """Rows of all parts of the same cohort."""
-    from helpers.learning.rows import rows_from_tables
-
     return rows_from_tables(*cohort(), endpoint="label", clinical=("age", "sex"))

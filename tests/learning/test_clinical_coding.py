@@ -18,7 +18,9 @@ def new(every_row):
 
 def test_missing_numbers_become_the_training_median_and_missing_words_the_training_mode(rows, new):
     coded = clinical.coding(rows)
-    new = replace(new, clinical=pd.DataFrame({"age": [np.nan] * len(new), "sex": pd.Series([None] * len(new), dtype=object)}))
+    new = replace(
+        new, clinical=pd.DataFrame({"age": [np.nan] * len(new), "sex": pd.Series([None] * len(new), dtype=object)})
+    )
     median = np.nanmedian(rows.clinical["age"])
     mode = rows.clinical["sex"].mode()[0]
     other = "male" if mode == "female" else "female"

@@ -37,13 +37,19 @@ def test_folds_depend_on_seed_and_purpose_but_not_on_the_order_of_rows(rows):
 
 
 def test_one_class_is_refused(rows):
-    with pytest.raises(RadiogramError, match="Endpoint label has 0 training patients with value 1: with one class only"):
+    with pytest.raises(
+        RadiogramError, match="Endpoint label has 0 training patients with value 1: with one class only"
+    ):
         folds.require_classes(with_truth(rows, 0), folds=5)
 
 
-@pytest.mark.parametrize(("events", "advice"), [(6, "set modeling.folds=4"), (5, "set modeling.folds=3"), (2, "enroll more")])
+@pytest.mark.parametrize(
+    ("events", "advice"), [(6, "set modeling.folds=4"), (5, "set modeling.folds=3"), (2, "enroll more")]
+)
 def test_a_class_smaller_than_the_folds_is_refused_with_what_would_do(rows, events, advice):
-    message = f"Endpoint label has {events} training patients with value 1, too few for 5 folds within 5 folds: {advice}"
+    message = (
+        f"Endpoint label has {events} training patients with value 1, too few for 5 folds within 5 folds: {advice}"
+    )
     with pytest.raises(RadiogramError, match=message):
         folds.require_classes(with_truth(rows, events), folds=5)
 

@@ -34,9 +34,18 @@ def ways_in(parameters):
     }
 
 
-WAYS = (
-    "constant filter, gate, redundancy, scaler, imputation, signature, clinical signature, cross-fitting, nomogram, DLRN"
-).split(", ")
+WAYS = [
+    "constant filter",
+    "gate",
+    "redundancy",
+    "scaler",
+    "imputation",
+    "signature",
+    "clinical signature",
+    "cross-fitting",
+    "nomogram",
+    "DLRN",
+]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -129,7 +138,11 @@ def test_the_threshold_takes_cross_fitted_scores_and_nothing_else(rows, paramete
 
 def test_changing_test_rows_changes_nothing_that_was_fitted(cohort, parameters):
     cases, features = cohort()
-    options = {"endpoint": "label", "parameters": parameters(**{"modeling.signatures": "[radiomics, clinical]"}), "seed": 1}
+    options = {
+        "endpoint": "label",
+        "parameters": parameters(**{"modeling.signatures": "[radiomics, clinical]"}),
+        "seed": 1,
+    }
     before = model_endpoint(cases, features, **options)
     test = cases["part"] == "test"
     cases.loc[test, "label"] = 1 - cases.loc[test, "label"]

@@ -33,7 +33,10 @@ def test_the_table_has_a_row_a_term_with_the_reference_before_its_levels(fitted)
 def test_ranges_are_those_of_the_training_rows(fitted, rows):
     scores, model = fitted
     table = model.table.set_index("term")
-    assert table.loc["deep", ["minimum", "maximum"]].tolist() == [scores["deep"].score.min(), scores["deep"].score.max()]
+    assert table.loc["deep", ["minimum", "maximum"]].tolist() == [
+        scores["deep"].score.min(),
+        scores["deep"].score.max(),
+    ]
     assert table.loc["age", "maximum"] == np.nanmax(rows.clinical["age"])
 
 
@@ -43,8 +46,15 @@ def test_reading_points_off_and_inverting_gives_the_models_probability(fitted):
     b = model.table.set_index("term")["coefficient"]
     rng = np.random.default_rng(0)
     for _ in range(50):
-        values = {"radiomics": rng.normal(), "deep": rng.normal(), "age": rng.uniform(20, 90), "sex": rng.choice(["female", "male"])}
-        predictor = b["(intercept)"] + sum(b[n] * values[n] for n in ("radiomics", "deep", "age")) + b[f"sex={values['sex']}"]
+        values = {
+            "radiomics": rng.normal(),
+            "deep": rng.normal(),
+            "age": rng.uniform(20, 90),
+            "sex": rng.choice(["female", "male"]),
+        }
+        predictor = (
+            b["(intercept)"] + sum(b[n] * values[n] for n in ("radiomics", "deep", "age")) + b[f"sex={values['sex']}"]
+        )
         total = geometry.total(values)
         assert geometry.probability(total) == pytest.approx(1 / (1 + np.exp(-predictor)), abs=1e-12)
         assert geometry.total_for(predictor) == pytest.approx(total, abs=1e-9)

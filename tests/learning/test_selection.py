@@ -76,7 +76,9 @@ def test_of_two_redundant_features_the_one_with_the_higher_icc_stays(rows):
     wide = with_features(rows, twin=base**3, other=np.arange(len(rows), dtype=float))
     first = rows.features.columns[0]
     for better, worse in ((first, "twin"), ("twin", first)):
-        kept = selection.distinct(wide, [first, "twin", "other"], limit=0.9, icc={better: 0.95, worse: 0.8, "other": 0.9})
+        kept = selection.distinct(
+            wide, [first, "twin", "other"], limit=0.9, icc={better: 0.95, worse: 0.8, "other": 0.9}
+        )
         assert kept == [name for name in (first, "twin", "other") if name != worse]
 
 

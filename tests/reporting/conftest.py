@@ -7,6 +7,7 @@ import json
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,9 @@ def png(pixels: int, per_meter: int) -> str:
     rows = b"".join(b"\0" + b"\x80" * pixels for _ in range(pixels))
     header = struct.pack(">IIBBBBB", pixels, pixels, 8, 0, 0, 0, 0)
     parts = chunk(b"IHDR", header) + chunk(b"pHYs", struct.pack(">IIB", per_meter, per_meter, 1))
-    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + parts + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")).decode()
+    return base64.b64encode(
+        b"\x89PNG\r\n\x1a\n" + parts + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    ).decode()
 
 
 def output(label: str) -> dict:
@@ -71,7 +74,10 @@ def output(label: str) -> dict:
 
 def cell(label: str) -> dict:
     kind = label.split("-")[0]
-    lines = [f"#| label: {label}", f'#| {kind}-cap: "What {label} shows in {{cohort.patients}}; \\"AUC\\" {{statistics.auc}} @delong1988."']
+    lines = [
+        f"#| label: {label}",
+        f'#| {kind}-cap: "What {label} shows in {{cohort.patients}}; \\"AUC\\" {{statistics.auc}} @delong1988."',
+    ]
     if kind == "fig":
         lines.append(f'#| fig-alt: "A curve of {label}; \\"AUC\\" {{statistics.auc}}, x < y."')
     source = "\n".join([*lines, "draw('/secret/place')"])
@@ -83,11 +89,21 @@ def cell(label: str) -> dict:
 def executed(labels: list[str]) -> dict:
     hidden = {"cell_type": "code", "id": "hidden", "metadata": {}, "execution_count": 1, "source": "secret = 'P0001'"}
     hidden["outputs"] = [
-        {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/html": "<table>P0001</table>"}}
+        {
+            "output_type": "execute_result",
+            "execution_count": 1,
+            "metadata": {},
+            "data": {"text/html": "<table>P0001</table>"},
+        }
     ]
     prose_cell = {"cell_type": "markdown", "id": "said", "metadata": {}, "source": "# Stage"}
     cells = [prose_cell, hidden, *map(cell, labels)]
-    return {"cells": cells, "metadata": {"papermill": {"output_path": "/secret/place"}}, "nbformat": 4, "nbformat_minor": 5}
+    return {
+        "cells": cells,
+        "metadata": {"papermill": {"output_path": "/secret/place"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
 
 
 def make_cases() -> pd.DataFrame:
@@ -109,7 +125,10 @@ def make_tables(cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
     training = cases[cases["part"] == "train"]
     everyone = "\n".join(training["patient"])
     without = ["\n".join(training["patient"].iloc[np.arange(len(training)) % 2 != k]) for k in range(2)]
-    fits = [("progression", "nomogram", k, text, f"{k:064d}") for k, text in zip([-1, 0, 1], [everyone, *without], strict=True)]
+    fits = [
+        ("progression", "nomogram", k, text, f"{k:064d}")
+        for k, text in zip([-1, 0, 1], [everyone, *without], strict=True)
+    ]
     oof = predictions(training, "oof")
     frozen = predictions(cases[cases["part"] == "test"], "frozen")
     return {
@@ -130,7 +149,10 @@ def make_tables(cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "decision": decision(),
         "comparisons": comparisons(),
         "funnel": pd.DataFrame(
-            [("progression", "radiomics", step, n) for step, n in (("extracted", 1210), ("reproducible", 480), ("LASSO", 7))],
+            [
+                ("progression", "radiomics", step, n)
+                for step, n in (("extracted", 1210), ("reproducible", 480), ("LASSO", 7))
+            ],
             columns=["endpoint", "signature", "step", "features"],
         ),
         "nomogram": nomogram(),
@@ -173,7 +195,21 @@ def decision() -> pd.DataFrame:
 
 
 def comparisons() -> pd.DataFrame:
-    row = ("progression", "test", "nomogram", "clinical", "paired DeLong", 0.06, -0.02, 0.14, 1.4, np.inf, 0.15, 0.3, "confirmatory")
+    row = (
+        "progression",
+        "test",
+        "nomogram",
+        "clinical",
+        "paired DeLong",
+        0.06,
+        -0.02,
+        0.14,
+        1.4,
+        np.inf,
+        0.15,
+        0.3,
+        "confirmatory",
+    )
     columns = [
         "endpoint", "part", "model_a", "model_b", "test", "estimate", "low", "high", "statistic", "df", "p", "p_holm", "family",
     ]  # fmt: skip
@@ -211,7 +247,13 @@ def run_record(study: studies.Study) -> dict:
         "study": study.name,
         "finished": "2026-03-05T10:11:12+00:00",
         "parameters": study.parameters.model_dump(mode="json"),
-        "versions": {"radiogram": "0.1.0", "numpy": "2.4.6", "pyradiomics": "3.0.1", "timm": "1.0.31", "numba": "absent"},
+        "versions": {
+            "radiogram": "0.1.0",
+            "numpy": "2.4.6",
+            "pyradiomics": "3.0.1",
+            "timm": "1.0.31",
+            "numba": "absent",
+        },
         "seed": 2026,
         "inputs": {"manifest": "ab" * 32},
         "notebooks": dict.fromkeys(LABELS, "cd" * 32),
@@ -219,8 +261,16 @@ def run_record(study: studies.Study) -> dict:
         "weights": {"name": "convnext_tiny, random", "sha256": "", "license": "", "source": "random initialization"},
         "seconds": {"06_statistics": 12.3},
         "kept": [],
-        "fits": [{"endpoint": "progression", "object": "nomogram", "fold": -1, "patients": 40, "fingerprint": "12" * 32}],
+        "fits": [
+            {"endpoint": "progression", "object": "nomogram", "fold": -1, "patients": 40, "fingerprint": "12" * 32}
+        ],
     }
+
+
+@pytest.fixture(scope="session")
+def making() -> SimpleNamespace:
+    """How the run's parts are made."""
+    return SimpleNamespace(cell=cell, executed=executed, labels=LABELS, numbers=NUMBERS, png=png, sections=SECTIONS)
 
 
 @pytest.fixture
@@ -243,3 +293,14 @@ def build_run(folder: Path, *, overrides: tuple[str, ...] = (), sections: list[s
     prose.record(study.folder, **NUMBERS)
     (study.folder / "run.json").write_text(json.dumps(run_record(study)))
     return study
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory, house):
+    """A staged page, to be read and rendered but not changed."""
+    from helpers.reporting import stage
+
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("page")
+        patch.setenv("RADIOGRAM_RUNS", str(folder / "runs"))
+        return stage.stage(build_run(folder), reports=house / "reports")

@@ -25,7 +25,7 @@ def calibration(
 ) -> Figure:
     """Flexible calibration curve of one model with its band, a panel a part; below, risks by outcome.
 
-    Tables `calibration`, `scores` (the four metrics written below; ideal values in brackets) and `predictions`.
+    Tables `calibration`, `scores` (the metrics written below; ideal values in brackets) and `predictions`.
     """
     own = calibration[calibration["model"] == model]
     risks = predictions[predictions["model"] == model]
@@ -73,13 +73,24 @@ def _name_ideal(ax: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> N
     known = np.isfinite(low) & np.isfinite(high)
     at = 0.14
     if known.any():
+
         def crowded(place: float) -> float:
             near = known & (np.abs(x - place) < 0.12)
             return float(np.clip(place - low[near], 0, None).mean()) if near.any() else 0.0
 
         at = min((0.14, 0.84), key=crowded)
-    ax.text(at + 0.02, at - 0.03, "ideal", rotation=45, ha="center", va="top", rotation_mode="anchor",
-            color=theme.MUTED, fontsize=theme.SMALL, zorder=4)  # fmt: skip
+    ax.text(
+        at + 0.02,
+        at - 0.03,
+        "ideal",
+        rotation=45,
+        ha="center",
+        va="top",
+        rotation_mode="anchor",
+        color=theme.MUTED,
+        fontsize=theme.SMALL,
+        zorder=4,
+    )
 
 
 def _spikes(panel: grid.Panel, rows: pd.DataFrame, model: str) -> None:
@@ -99,8 +110,17 @@ def _spikes(panel: grid.Panel, rows: pd.DataFrame, model: str) -> None:
     strip.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.50", "0.75", "1"])
     strip.spines["left"].set_visible(False)
     for word, up, side in (("events", 1, "bottom"), ("others", -1, "top")) if panel.first else ():
-        strip.annotate(word, xy=(0, 0.5), xycoords="axes fraction", xytext=(-3, up),
-                       textcoords="offset points", ha="right", va=side, fontsize=theme.SMALL, color=theme.MUTED)  # fmt: skip
+        strip.annotate(
+            word,
+            xy=(0, 0.5),
+            xycoords="axes fraction",
+            xytext=(-3, up),
+            textcoords="offset points",
+            ha="right",
+            va=side,
+            fontsize=theme.SMALL,
+            color=theme.MUTED,
+        )
 
 
 def _value(scores: pd.DataFrame, metric: str) -> str:

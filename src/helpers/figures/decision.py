@@ -39,7 +39,13 @@ def decision(
     # Names stand right of the curves, so two panels a row at most, and one alone is drawn wide.
     count = grid.columns(found, most=2)
     layout = grid.Layout(
-        columns=count, height=70.0 if count == 1 else 58.0, foot=14.0, top=12.0, right=LABELS, across=LABELS + 9.0, widest=130.0
+        columns=count,
+        height=70.0 if count == 1 else 58.0,
+        foot=14.0,
+        top=12.0,
+        right=LABELS,
+        across=LABELS + 9.0,
+        widest=130.0,
     )
     figure, panels = grid.by_cell("decision", found, layout)
     for panel in panels:
@@ -55,7 +61,7 @@ def decision(
 def draw_decision(
     ax: Axes, rows: pd.DataFrame, models: Sequence[str], *, part: str, prespecified: tuple[float, float]
 ) -> None:
-    """Curves of one panel with their names at their right ends; the axis starts at no net benefit, or just below."""
+    """Curves of one panel with their names at their right ends; the axis starts just below no net benefit."""
     rows = rows.sort_values("threshold", kind="stable")
     ax.axvspan(*prespecified, color=theme.SHADE, linewidth=0, zorder=0)
     curves = {m: rows[rows["model"] == m] for m in models if (rows["model"] == m).any()}
@@ -96,7 +102,14 @@ def _name_lines(ax: Axes, lines: list[Line], *, edge: float) -> None:
     near, far, words = (1 + x / wide for x in (2.0, 8.0, 9.0))
     for start, place, (end, label, color, look) in zip(wanted, places, lines, strict=True):
         if bottom <= end <= top and edge < 1:  # a curve that has left the panel has no end to point at
-            ax.plot([edge, 1.0, near], [start, start, place], color=theme.RULE, linewidth=0.5, clip_on=False, zorder=1)
+            ax.plot(
+                [edge, 1.0, near],
+                [start, start, place],
+                color=theme.RULE,
+                linewidth=0.5,
+                clip_on=False,
+                zorder=1,
+            )
         ax.plot([near, far], [place, place], clip_on=False, zorder=4, **look)
         text = names.shorten(label, LABELS - 10.0)
         ax.text(words, place, text, color=color, fontsize=theme.SMALL, va="center_baseline")

@@ -48,11 +48,15 @@ def roc(roc: pd.DataFrame, scores: pd.DataFrame, *, thresholds: pd.DataFrame | N
 
 @theme.drawn
 def risk(
-    predictions: pd.DataFrame, thresholds: pd.DataFrame, *, model: str = "nomogram", endpoints: Sequence[Any] = ()
+    predictions: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    *,
+    model: str = "nomogram",
+    endpoints: Sequence[Any] = (),
 ) -> Figure:
-    """Every patient's predicted risk by outcome, a panel a part, with the frozen threshold; table `predictions`.
+    """Every patient's predicted risk by outcome, a panel a part, with the frozen threshold.
 
-    `endpoints` (objects with name, positive, negative) give the words for the outcomes.
+    Tables `predictions` and `thresholds`; `endpoints` (name, positive, negative) have the outcomes' words.
     """
     own = predictions[predictions["model"] == model]
     found = grid.cells(own)
@@ -92,9 +96,14 @@ def draw_curve(ax: Axes, curve: pd.DataFrame, model: str, *, part: str, threshol
     x, y = 1 - curve["specificity"], curve["sensitivity"]
     ax.plot(x, y, zorder=3 if model == "nomogram" else 2, clip_on=False, **line)
     if threshold is not None:
-        # A patient is positive at or above the threshold: the curve's smallest threshold that is not below it.
+        # Positive is at or above the threshold: the curve's smallest threshold that is not below it.
         point = curve[curve["threshold"] >= threshold].iloc[-1:]
-        mark = {"marker": look["marker"], "markersize": 5.5, "markeredgecolor": theme.PAPER, "markeredgewidth": 0.7}
+        mark = {
+            "marker": look["marker"],
+            "markersize": 5.5,
+            "markeredgecolor": theme.PAPER,
+            "markeredgewidth": 0.7,
+        }
         x, y = 1 - point["specificity"], point["sensitivity"]
         ax.plot(x, y, linestyle="", color=look["color"], clip_on=False, zorder=5, **mark)
 
@@ -108,7 +117,7 @@ def frozen(thresholds: pd.DataFrame | None, endpoint: str, model: str) -> float 
 
 
 def size(scores: pd.DataFrame) -> str:
-    """"n = 36, 16 events" of a part's scores."""
+    """ "n = 36, 16 events" of a part's scores."""
     known = scores[["n", "events"]].dropna()
     return names.patients(*known.astype(float).max()) if len(known) else ""
 
@@ -127,7 +136,7 @@ def auc_rows(scores: pd.DataFrame, models: Sequence[str], part: str) -> list[gri
 
 
 def draw_threshold(ax: Axes, threshold: float | None, *, named: bool) -> None:
-    """The frozen threshold as a line across a panel of risks; its name stands right of the row's last panel."""
+    """The frozen threshold as a line across a panel of risks, named right of the row's last panel."""
     if threshold is None:
         return
     ax.axhline(threshold, color=theme.INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
@@ -145,7 +154,17 @@ def _risk_panel(ax: Axes, rows: pd.DataFrame, model: str, words: tuple[str, str]
         x = outcome + swarm(risks)
         mark = "o" if outcome else "s"
         small = 14 if len(rows) <= 300 else 5
-        ax.scatter(x, risks, s=small, marker=mark, facecolor=face, edgecolor=color, linewidth=0.7, clip_on=False, zorder=2)
+        ax.scatter(
+            x,
+            risks,
+            s=small,
+            marker=mark,
+            facecolor=face,
+            edgecolor=color,
+            linewidth=0.7,
+            clip_on=False,
+            zorder=2,
+        )
         if risks.size:
             middle = float(np.median(risks))
             ax.plot([outcome - 0.42, outcome + 0.42], [middle] * 2, color=theme.INK, linewidth=1.6, zorder=4)

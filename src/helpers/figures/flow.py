@@ -13,22 +13,30 @@ from matplotlib.patches import Rectangle
 from helpers import prose
 from helpers.figures import grid, names, theme
 
-STAGES = {"cohort": "at enrollment", "extraction": "at feature extraction", "imaging": "at feature extraction"}
+STAGES = {
+    "cohort": "at enrollment",
+    "extraction": "at feature extraction",
+    "imaging": "at feature extraction",
+}
 MOST_REASONS = 6  # reasons of a stage that are written out
 LINE, PAD, GAP = 4.4, 2.2, 7.0  # mm: text line, box padding, space between boxes
-MAIN, SIDE = (4.0, 66.0), (86.0, 85.0)  # left and width of the main and the exclusion column
-A_ROW = 4  # parts side by side
+MAIN, SIDE = (2.0, 81.0), (91.0, 82.0)  # left and width of the main and the exclusion column
+A_ROW = 3  # parts that stand side by side; more stand one below the other
 Lines = list[tuple[str, bool]]  # text, and whether it is bold
 
 
 @theme.drawn
 def participant_flow(
-    cases: pd.DataFrame, exclusions: pd.DataFrame, *, endpoints: Sequence[Any] = (), enrolled: int | None = None
+    cases: pd.DataFrame,
+    exclusions: pd.DataFrame,
+    *,
+    endpoints: Sequence[Any] = (),
+    enrolled: int | None = None,
 ) -> Figure:
     """Boxes from screened to train, test and external, with n and events; tables `cases` and `exclusions`.
 
-    `endpoints` (objects with name and positive) are counted in each part; `enrolled` is how many were screened,
-    by default all cases of both tables. Cases that a later stage excluded are taken out of their part.
+    `endpoints` (objects with name and positive) are counted in each part; `enrolled` is how many were
+    screened, by default all cases of both tables. Cases excluded later leave their part.
     """
     included = cases[~cases["case"].isin(exclusions["case"])]
     screened = enrolled if enrolled is not None else len(set(cases["case"]) | set(exclusions["case"]))
@@ -41,16 +49,16 @@ def participant_flow(
     if unexplained > 0:
         sides.append([(f"No reason recorded: n = {unexplained:,}", True)])
     parts = [_part(part, rows, endpoints) for part, rows in _parts(included)]
-    rows = [parts[i : i + A_ROW] for i in range(0, len(parts), A_ROW)]
+    beside = len(parts) <= A_ROW
     height = _height(first) + _height(middle) + sum(_height(s) + GAP for s in sides) + GAP + 2
-    height += sum(max(map(_height, row)) + 2 * GAP for row in rows)
+    below = [max(map(_height, parts), default=0.0) + GAP] if beside else [_height(p) for p in parts]
+    height += sum(h + GAP for h in below)
     figure = theme.new_figure("flow", width=theme.DOUBLE, height=height)
     ax = grid.add_axes(figure, (0, 0, theme.DOUBLE, height))
     ax.set(xlim=(0, theme.DOUBLE), ylim=(height, 0))
     ax.axis("off")
     bottom = _trunk(ax, first, sides, middle)
-    for row in rows:
-        bottom = _branches(ax, row, bottom)
+    (_branches if beside else _ladder)(ax, parts, bottom)
     return figure
 
 
@@ -69,21 +77,30 @@ def _trunk(ax: Axes, first: Lines, sides: list[Lines], middle: Lines) -> float:
     return _box(ax, MAIN, y, middle)
 
 
-def _branches(ax: Axes, row: list[Lines], top: float) -> float:
-    """The boxes of the parts under the included. Returns the lower edge."""
-    count = max(len(row), 2)
-    wide = (theme.DOUBLE - 8 - (count - 1) * 4) / count
-    lefts = [4 + i * (wide + 4) for i in range(len(row))]
+def _branches(ax: Axes, parts: list[Lines], top: float) -> None:
+    """The boxes of the parts, side by side under the included."""
+    count = max(len(parts), 2)
+    wide = (theme.DOUBLE - 4 - (count - 1) * 8) / count
+    lefts = [2 + i * (wide + 8) for i in range(len(parts))]
     centers = [left + wide / 2 for left in lefts]
     trunk, bar = MAIN[0] + MAIN[1] / 2, top + GAP
     ax.plot([trunk, trunk], [top, bar], color=theme.INK, linewidth=0.8)
     ax.plot([min(trunk, *centers), max(trunk, *centers)], [bar, bar], color=theme.INK, linewidth=0.8)
-    height = max(map(_height, row))
-    for left, center, lines in zip(lefts, centers, row, strict=True):
+    height = max(map(_height, parts))
+    for left, center, lines in zip(lefts, centers, parts, strict=True):
         _arrow(ax, (center, bar), (center, bar + GAP))
-        fitted = [(names.shorten(text, wide - 3, _size(bold)), bold) for text, bold in lines]
-        _box(ax, (left, wide), bar + GAP, fitted, height=height)
-    return bar + GAP + height
+        _box(ax, (left, wide), bar + GAP, lines, height=height)
+
+
+def _ladder(ax: Axes, parts: list[Lines], top: float) -> None:
+    """The boxes of many parts, one below the other, beside a line down from the included."""
+    trunk, y = MAIN[0] + MAIN[1] / 2, top + GAP
+    for lines in parts:
+        lower = _box(ax, SIDE, y, lines)
+        middle = (y + lower) / 2
+        _arrow(ax, (trunk, middle), (SIDE[0], middle))
+        y = lower + GAP
+    ax.plot([trunk, trunk], [top, middle], color=theme.INK, linewidth=0.8)
 
 
 def _parts(included: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -105,7 +122,6 @@ def _excluded(stage: str, rows: pd.DataFrame) -> Lines:
     lines: Lines = [(f"Excluded {STAGES.get(stage, f'at {stage}')}: n = {rows['case'].nunique():,}", True)]
     for reason, n in counts[:MOST_REASONS].items():
         wrapped = names.wrap(f"{str(reason).rstrip('.')}: {n}", SIDE[1] - 5).split("\n")
-        # The count survives where a long reason is shortened.
         lines += [(text, False) for text in wrapped]
     if len(counts) > MOST_REASONS:
         lines.append((f"other reasons: {counts[MOST_REASONS:].sum()}", False))
@@ -134,11 +150,18 @@ def _box(ax: Axes, column: tuple[float, float], top: float, lines: Lines, *, hei
     ax.add_patch(Rectangle((left, top), wide, height, facecolor="none", edgecolor=theme.INK, linewidth=0.8))
     for i, (text, bold) in enumerate(lines):
         weight = "bold" if bold else "normal"
+        text = names.shorten(text, wide - 4, _size(bold), weight)
         y = top + PAD + LINE * (i + 0.5)
         ax.text(left + 2, y, text, va="center_baseline", fontsize=_size(bold), fontweight=weight)
     return top + height
 
 
 def _arrow(ax: Axes, start: tuple[float, float], stop: tuple[float, float]) -> None:
-    look = {"arrowstyle": "-|>,head_width=0.18,head_length=0.4", "color": theme.INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+    look = {
+        "arrowstyle": "-|>,head_width=0.18,head_length=0.4",
+        "color": theme.INK,
+        "linewidth": 0.8,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     ax.annotate("", xy=stop, xytext=start, arrowprops=look)

@@ -140,7 +140,13 @@ def columns(found: Sequence[Cell], *, most: int = 3) -> int:
 
 def title(ax: Axes, words: str, note: str = "") -> None:
     """A bold title over the panel's left edge, and a gray line under it."""
-    at = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points", "ha": "left", "va": "bottom"}
+    at = {
+        "xy": (0, 1),
+        "xycoords": "axes fraction",
+        "textcoords": "offset points",
+        "ha": "left",
+        "va": "bottom",
+    }
     ax.annotate(words, xytext=(0, 15 if note else 4), fontweight="bold", fontsize=theme.BODY, **at)
     if note:
         ax.annotate(note, xytext=(0, 4), color=theme.MUTED, fontsize=theme.SMALL, **at)

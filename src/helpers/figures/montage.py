@@ -21,14 +21,20 @@ Panel = tuple[str, np.ndarray, Sequence[tuple[str, np.ndarray]], tuple[float, fl
 def segmentation(panels: Sequence[Panel], *, field: float = 90.0) -> Figure:
     """Slices in gray with the readers' contours, a 20 mm bar, and Dice where two readers drew.
 
-    A panel is (title, image (y, x), [(reader, mask (y, x))], pixel in mm, one number or (y, x)). Around the lesion
-    `field` mm are shown, more where the lesion needs it. The figure is shown as PNG.
+    A panel is (title, image (y, x), [(reader, mask (y, x))], pixel in mm as one number or (y, x)). Around the
+    lesion `field` mm are shown, more where the lesion needs it. The figure is shown as PNG.
     """
     if not panels:
         return theme.message("segmentation", "No image was read.")
-    count = min(len(panels), 3)
+    count = min(len(panels), 3 if len(panels) <= 6 else 4)
     layout = grid.Layout(
-        width=theme.SINGLE if count == 1 else theme.DOUBLE, columns=count, left=2, right=2, top=12.0, foot=2.0, across=4.0
+        width=theme.SINGLE if count == 1 else theme.DOUBLE,
+        columns=count,
+        left=2,
+        right=2,
+        top=12.0,
+        foot=2.0,
+        across=4.0,
     )
     lines = [min(count, len(panels) - i) for i in range(0, len(panels), count)]
     figure, axes = grid.panels("segmentation", lines, layout)
@@ -38,7 +44,7 @@ def segmentation(panels: Sequence[Panel], *, field: float = 90.0) -> Figure:
         pixel = (spacing, spacing) if np.isscalar(spacing) else tuple(spacing)
         _slice(ax, image, masks, pixel, looks, field)
         note = f"Dice {prose.number(dice(masks[0][1], masks[1][1]))}" if len(masks) == 2 else ""
-        grid.title(ax, names.shorten(title.replace("_", " "), layout.panel_width() - 2, theme.BODY), note or " ")
+        grid.title(ax, names.shorten(title.replace("_", " "), layout.panel_width(), theme.BODY, "bold"), note or " ")
     _key(axes[0][0], looks)
     return theme.as_image(figure)
 
@@ -60,7 +66,9 @@ def _slice(ax: Axes, image: np.ndarray, masks, pixel: tuple[float, float], looks
         if not np.any(mask):
             continue
         color, line = looks[reader]
-        drawn = ax.contour(xs, ys, np.asarray(mask, dtype=float), [0.5], colors=color, linestyles=[line], linewidths=1.3)
+        drawn = ax.contour(
+            xs, ys, np.asarray(mask, dtype=float), [0.5], colors=color, linestyles=[line], linewidths=1.3
+        )
         drawn.set_path_effects([patheffects.Stroke(linewidth=2.1, foreground="black", alpha=0.6), patheffects.Normal()])
     (left, right), (top, bottom) = _window(masks, pixel, extent, field)
     ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], facecolor="black")
@@ -71,7 +79,9 @@ def _slice(ax: Axes, image: np.ndarray, masks, pixel: tuple[float, float], looks
 def _window(masks, pixel: tuple[float, float], extent, field: float) -> tuple[tuple[float, float], tuple[float, float]]:
     """A square around the lesion, in mm, not beyond the image where the image is large enough."""
     whole = extent[1], extent[2]
-    lesion = np.any([np.asarray(mask, dtype=bool) for _, mask in masks], axis=0) if masks else np.zeros((1, 1), dtype=bool)
+    lesion = (
+        np.any([np.asarray(mask, dtype=bool) for _, mask in masks], axis=0) if masks else np.zeros((1, 1), dtype=bool)
+    )
     if not lesion.any():
         side, center = max(whole), (whole[0] / 2, whole[1] / 2)
     else:
@@ -99,6 +109,14 @@ def _key(ax: Axes, looks: dict) -> None:
     cased = [patheffects.withStroke(linewidth=2.5, foreground="black")]
     for i, (reader, (color, line)) in enumerate(looks.items()):
         y = 0.95 - 0.085 * i
-        ax.plot([0.04, 0.15], [y, y], color=color, linestyle=line, linewidth=1.6, transform=ax.transAxes, path_effects=cased)
+        ax.plot(
+            [0.04, 0.15],
+            [y, y],
+            color=color,
+            linestyle=line,
+            linewidth=1.6,
+            transform=ax.transAxes,
+            path_effects=cased,
+        )
         ax.text(0.18, y, names.reader(reader), color="white", va="center_baseline", transform=ax.transAxes,
                 fontsize=theme.SMALL, path_effects=cased)  # fmt: skip

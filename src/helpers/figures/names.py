@@ -11,13 +11,13 @@ from matplotlib.textpath import TextPath
 
 from helpers.figures.theme import MODELS, SMALL
 
-CLASSES = {"firstorder": "first-order"} | {c: c for c in ("shape", "glcm", "glrlm", "glszm", "gldm", "ngtdm")}
+CLASSES = {c: c for c in ("shape", "glcm", "glrlm", "glszm", "gldm", "ngtdm")} | {"firstorder": "first-order"}
 SIGNATURES = {"radiomics": "Radiomics", "deep": "Deep", "clinical": "Clinical"}
 POINT = 25.4 / 72  # mm
 
 
 def feature(name: str) -> str:
-    """`T1c_wavelet-HHL_glcm_JointEntropy` -> "T1c · wavelet HHL · glcm Joint Entropy"; other names in words."""
+    """`T1c_wavelet-HHL_glcm_JointEntropy` -> "T1c · wavelet HHL · glcm Joint Entropy"; others in words."""
     if "_deep_" in name:
         return " · deep ".join(name.rsplit("_deep_", 1)).replace("_", " ")
     parts = name.rsplit("_", 3)
@@ -35,7 +35,7 @@ def _image_type(image: str) -> str:
 
 
 def part(name: str, kind: str = "") -> str:
-    """"Training (out-of-fold)", "Test", "External: Lyon"."""
+    """ "Training (out-of-fold)", "Test", "External: Lyon"."""
     if name == "train":
         return {"oof": "Training (out-of-fold)", "apparent": "Training (apparent)"}.get(kind, "Training")
     return f"External: {name.partition(':')[2]}" if name.startswith("external:") else name.capitalize()
@@ -51,12 +51,17 @@ def signature(name: str) -> str:
 
 def reader(name: str) -> str:
     """`reader1` -> "Reader 1"."""
-    words = re.sub(r"(?<=[A-Za-z])(?=\d+$)", " ", name.replace("_", " "))
+    return sentence_case(re.sub(r"(?<=[A-Za-z])(?=\d+$)", " ", name))
+
+
+def sentence_case(name: str) -> str:
+    """`days_since_rt` -> "Days since rt"."""
+    words = name.replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
 def patients(n: float, events: float) -> str:
-    """"n = 36, 16 events"."""
+    """ "n = 36, 16 events"."""
     return f"n = {n:,.0f}, {events:,.0f} {'event' if events == 1 else 'events'}"
 
 
@@ -70,21 +75,21 @@ def models(found: Iterable[str]) -> list[str]:
 
 @functools.lru_cache(maxsize=4096)
 def width(text: str, size: float = SMALL, weight: str = "normal") -> float:
-    """Width of one line of text in mm."""
+    """Width of one line of text in mm, with the few percent that hinting adds on screens."""
     if not text.strip():
         return 0.0
     path = TextPath((0, 0), text, size=size, prop=FontProperties(family="DejaVu Sans", weight=weight))
-    return float(path.get_extents().width) * POINT
+    return 1.04 * float(path.get_extents().width) * POINT
 
 
-def shorten(text: str, limit: float, size: float = SMALL) -> str:
+def shorten(text: str, limit: float, size: float = SMALL, weight: str = "normal") -> str:
     """The text, its middle left out where it is wider than `limit` mm: ends tell features apart."""
-    if width(text, size) <= limit:
+    if width(text, size, weight) <= limit:
         return text
     for kept in range(len(text) - 1, 1, -1):
         head = (kept + 1) // 2
         cut = f"{text[:head].rstrip()}…{text[len(text) - (kept - head) :].lstrip()}"
-        if width(cut, size) <= limit:
+        if width(cut, size, weight) <= limit:
             return cut
     return "…"
 
@@ -105,9 +110,10 @@ def wrap(text: str, limit: float, size: float = SMALL, *, lines: int = 2) -> str
 
 
 def feature_lines(name: str, limit: float) -> str:
-    """A feature's name on one line of `limit` mm, or on two: where it comes from, and what it measures."""
+    """A feature's name on lines of `limit` mm; if two do not hold it, shortened origin over measure."""
     words = feature(name)
     origin, _, measure = words.rpartition(" · ")
-    if width(words) <= limit or not origin:
-        return wrap(words, limit)
+    wrapped = wrap(words, limit)
+    if "…" not in wrapped or not origin:
+        return wrapped
     return f"{shorten(origin, limit)}\n{shorten(measure, limit)}"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from scipy.special import expit, logit
 
 from helpers import prose
 from helpers.figures import grid, names, theme
 from helpers.learning.points import Axis, Geometry, geometry
 
 LEFT, LONG = 46.0, 100.0  # mm: where rulers begin, and the length of 100 points
-PITCH, HEAD = 11.0, 11.0  # mm from ruler to ruler, and above the first
+PITCH, LANE, HEAD = 11.0, 3.3, 9.0  # mm from ruler to ruler, for a further line of labels, above the first
 RISKS = (0.01, 0.05, *(round(0.1 * i, 1) for i in range(1, 10)), 0.95, 0.99)
 Example = Mapping[str, float | str]
 
@@ -39,66 +39,66 @@ class Ruler:
 def nomogram(nomogram: pd.DataFrame, *, cases: pd.DataFrame | None = None, example: Example | None = None) -> Figure:
     """Rulers of every endpoint's nomogram; table `nomogram`, and `cases` for n and events in training.
 
-    `example` (a value or level for every variable) is worked through in red, with diamonds. A predictor's ruler
-    spans its range in training and runs right to left where its coefficient is negative (Harrell, rms).
+    `example` (a value or level for every variable) is worked through in red, with diamonds. A predictor's
+    ruler spans its range in training, right to left where its coefficient is negative (Harrell, rms).
     """
-    endpoints = list(dict.fromkeys(nomogram["endpoint"]))
-    drawn = {e: geometry(nomogram[nomogram["endpoint"] == e]) for e in endpoints}
-    drawn = {e: g for e, g in drawn.items() if g.largest_total > 0}
-    if not drawn:
+    shapes = {e: geometry(nomogram[nomogram["endpoint"] == e]) for e in dict.fromkeys(nomogram["endpoint"])}
+    sheets = {e: _rulers(shape, example) for e, shape in shapes.items() if shape.largest_total > 0}
+    if not sheets:
         return theme.message("nomogram", "The nomogram has no predictor.")
-    sheets = {e: _rulers(g, example) for e, g in drawn.items()}
-    height = sum(HEAD + PITCH * len(rulers) + 2 for rulers in sheets.values())
+    height = sum(HEAD + sum(_pitch(ruler) for ruler in rulers) for rulers in sheets.values())
     figure = theme.new_figure("nomogram", width=theme.DOUBLE, height=height)
     ax = grid.add_axes(figure, (0, 0, theme.DOUBLE, height))
     ax.set(xlim=(0, theme.DOUBLE), ylim=(height, 0))
     ax.axis("off")
-    top = 0.0
+    y = 0.0
     for endpoint, rulers in sheets.items():
-        _heading(ax, top + 4, endpoint if len(sheets) > 1 else "", _size(cases, endpoint))
-        if example:
-            ax.text(152.5, top + 4, "example", color=theme.EXAMPLE, va="center", fontsize=theme.SMALL)
-            ax.text(174, top + 4, "points", color=theme.EXAMPLE, va="center", ha="right", fontsize=theme.SMALL)
-        for i, ruler in enumerate(rulers):
-            _draw(ax, ruler, top + HEAD + PITCH * i + 2)
-        top += HEAD + PITCH * len(rulers) + 2
+        _heading(ax, y + 4, endpoint if len(sheets) > 1 else "", _size(cases, endpoint), example is not None)
+        y += HEAD
+        for ruler in rulers:
+            _draw(ax, ruler, y + 3)
+            y += _pitch(ruler)
     return figure
 
 
 def _rulers(shape: Geometry, example: Example | None) -> list[Ruler]:
-    total = shape.total(example) if example else None
+    points = Ruler("Points", LEFT, LEFT + LONG, _numeric(0, 100, _place))
+    return [points, *(_predictor(axis, shape, example) for axis in shape.axes), *_scales(shape, example)]
 
-    def place(points: float) -> float:
-        return LEFT + LONG * points / 100
 
-    def across(total_points: float) -> float:
-        return LEFT + LONG * total_points / shape.largest_total
+def _place(points: float) -> float:
+    """Where in mm some points of a predictor lie."""
+    return LEFT + LONG * points / 100
 
-    lowest, highest = (shape.probability(t) for t in (0.0, shape.largest_total))
-    predictor = (shape.linear_predictor(0.0), shape.linear_predictor(shape.largest_total))
-    at = None if total is None else across(min(max(total, 0.0), shape.largest_total))
-    found: dict[str, str] = {}
-    if total is not None:
+
+def _scales(shape: Geometry, example: Example | None) -> list[Ruler]:
+    """Total points, log odds and risk, one above the other on one scale."""
+    most = shape.largest_total
+
+    def across(total: float) -> float:
+        return LEFT + LONG * total / most
+
+    lowest, highest = shape.linear_predictor(0.0), shape.linear_predictor(most)
+    totals = _numeric(0, most, across)
+    log_odds = _numeric(lowest, highest, lambda value: across(shape.total_for(value)))
+    risks = _risks(expit(lowest), expit(highest), lambda risk: across(shape.total_for(logit(risk))))
+    said, at = ("", "", ""), None
+    if example:
+        total = shape.total(example)
         risk = f"{100 * shape.probability(total):.0f} %"
-        found = {"total": f"{total:.0f}", "log odds": prose.number(shape.linear_predictor(total)), "risk": risk}
+        said = (f"{total:.0f}", prose.number(shape.linear_predictor(total)), risk)
+        at = across(min(max(total, 0.0), most))
+    span = (LEFT, LEFT + LONG)
     return [
-        Ruler("Points", LEFT, LEFT + LONG, _numeric(0, 100, place)),
-        *(_predictor(axis, shape, place, example) for axis in shape.axes),
-        Ruler("Total points", LEFT, LEFT + LONG, _numeric(0, shape.largest_total, across), points=found.get("total", ""), at=at),
-        Ruler(
-            "Linear predictor", LEFT, LEFT + LONG, _numeric(*predictor, lambda lp: across(shape.total_for(lp))),
-            value=found.get("log odds", ""), at=at,
-        ),
-        Ruler(
-            "Risk", LEFT, LEFT + LONG, _risks(lowest, highest, lambda p: across(shape.total_for(np.log(p / (1 - p))))),
-            value=found.get("risk", ""), at=at,
-        ),
-    ]  # fmt: skip
+        Ruler("Total points", *span, totals, points=said[0], at=at),
+        Ruler("Linear predictor", *span, log_odds, value=said[1], at=at),
+        Ruler("Risk", *span, risks, value=said[2], at=at),
+    ]
 
 
-def _predictor(axis: Axis, shape: Geometry, place: Callable[[float], float], example: Example | None) -> Ruler:
+def _predictor(axis: Axis, shape: Geometry, example: Example | None) -> Ruler:
     def where(value: float | str) -> float:
-        return place(shape.points(axis.variable, value))
+        return _place(shape.points(axis.variable, value))
 
     if axis.levels is None:
         start, stop = sorted((where(axis.limits[0]), where(axis.limits[1])))
@@ -106,12 +106,20 @@ def _predictor(axis: Axis, shape: Geometry, place: Callable[[float], float], exa
     else:
         marks = sorted((where(level), level) for level in axis.levels)
         start, stop = marks[0][0], marks[-1][0]
-    name = f"{names.signature(axis.variable)} score" if axis.variable in names.SIGNATURES else axis.variable.replace("_", " ")
+    name = (
+        f"{names.signature(axis.variable)} score"
+        if axis.variable in names.SIGNATURES
+        else names.sentence_case(axis.variable)
+    )
     own = {}
     if example:
         value = example[axis.variable]
         text = value.replace("_", " ") if isinstance(value, str) else f"{value:.3g}".replace("-", "−")
-        own = {"value": text, "points": f"{shape.points(axis.variable, value):.0f}".replace("-", "−"), "at": where(value)}
+        own = {
+            "value": text,
+            "points": f"{shape.points(axis.variable, value):.0f}".replace("-", "−"),
+            "at": where(value),
+        }
     return Ruler(name, start, stop, marks, stagger=axis.levels is not None, **own)
 
 
@@ -145,7 +153,7 @@ def _room(marks: Sequence[tuple[float, str]]) -> bool:
 
 
 def _draw(ax: Axes, ruler: Ruler, y: float) -> None:
-    ax.text(1, y, names.wrap(ruler.name, LEFT - 6, theme.BODY), va="center", fontsize=theme.BODY, linespacing=1.1)
+    ax.text(1, y, names.wrap(ruler.name, LEFT - 9, theme.BODY), va="center", fontsize=theme.BODY, linespacing=1.1)
     ax.plot([ruler.start, ruler.stop], [y, y], color=theme.INK, linewidth=0.9, solid_capstyle="projecting")
     for place, _ in ruler.marks:
         ax.plot([place, place], [y, y - 1.6], color=theme.INK, linewidth=0.8)
@@ -156,29 +164,69 @@ def _draw(ax: Axes, ruler: Ruler, y: float) -> None:
         ax.text(left - 1.2, y, first, ha="right", va="center", fontsize=theme.SMALL)
         ax.text(right + 1.2, y, last, ha="left", va="center", fontsize=theme.SMALL)
     if ruler.at is not None:
-        ax.plot(ruler.at, y, "D", color=theme.EXAMPLE, markersize=5.5, markeredgecolor=theme.PAPER, clip_on=False, zorder=5)
+        ax.plot(
+            ruler.at,
+            y,
+            "D",
+            color=theme.EXAMPLE,
+            markersize=5.5,
+            markeredgecolor=theme.PAPER,
+            clip_on=False,
+            zorder=5,
+        )
     look = {"color": theme.EXAMPLE, "va": "center", "fontsize": theme.SMALL}
     ax.text(152.5, y, names.shorten(ruler.value, 14.0), **look)
     ax.text(174, y, ruler.points, ha="right", **look)
 
 
 def _label_marks(ax: Axes, marks: Sequence[tuple[float, str]], y: float) -> None:
-    """Labels below the ruler, those without room above it, and those without room there on a second line below."""
-    ends = {"below": -1e9, "above": -1e9, "second": -1e9}
-    drop = {"below": 2.6, "above": -3.6, "second": 5.6}
+    """Labels below the ruler, then above it, then on further lines below, tied to their ticks."""
+    for (place, label), (center, lane) in zip(marks, _lanes(marks), strict=True):
+        at = y - 3.6 if lane == 1 else y + 2.7 + LANE * max(lane - 1, 0)
+        if lane > 1:
+            ax.plot([place, center], [y + 0.6, at - 1.4], color=theme.RULE, linewidth=0.5, zorder=0)
+        text = ax.text(center, at, _level(label), ha="center", va="center", fontsize=theme.SMALL)
+        if lane != 1:  # a tie to a lower line passes behind the labels of the upper
+            text.set_bbox({"facecolor": theme.PAPER, "edgecolor": "none", "pad": 0.2})
+
+
+def _lanes(marks: Sequence[tuple[float, str]]) -> list[tuple[float, int]]:
+    """Center in mm and line of each label: 0 below the ruler, 1 above it, 2 and further below."""
+    ends: list[float] = []
+    found = []
     for place, label in marks:
-        text = names.shorten(label.replace("_", " "), 34.0)
-        half = names.width(text) / 2
+        half = names.width(_level(label)) / 2
         center = min(max(place, LEFT + half - 6), LEFT + LONG - half + 4)
-        lane = next((lane for lane, end in ends.items() if center - half > end + 1.2), "second")
-        ends[lane] = center + half
-        ax.text(center, y + drop[lane], text, ha="center", va="center", fontsize=theme.SMALL)
+        lane = next((i for i, end in enumerate(ends) if center - half > end + 1.2), len(ends))
+        ends[lane : lane + 1] = [center + half]
+        found.append((center, lane))
+    return found
 
 
-def _heading(ax: Axes, y: float, endpoint: str, note: str) -> None:
+def _pitch(ruler: Ruler) -> float:
+    lanes = max((lane for _, lane in _lanes(ruler.marks)), default=0) if ruler.stagger else 0
+    return PITCH + (1.0 if lanes else 0.0) + LANE * max(lanes - 1, 0)
+
+
+def _level(label: str) -> str:
+    return names.shorten(label.replace("_", " "), 34.0)
+
+
+def _heading(ax: Axes, y: float, endpoint: str, note: str, example: bool) -> None:
     if endpoint:
-        ax.text(1, y, names.shorten(names.endpoint(endpoint), LEFT - 4, 10), va="center", fontsize=10, fontstyle="italic")
+        ax.text(
+            1,
+            y,
+            names.shorten(names.endpoint(endpoint), LEFT - 4, 10),
+            va="center",
+            fontsize=10,
+            fontstyle="italic",
+        )
     ax.text(LEFT, y, note, va="center", fontsize=theme.SMALL, color=theme.MUTED)
+    if example:
+        look = {"color": theme.EXAMPLE, "va": "center", "fontsize": theme.SMALL}
+        ax.text(152.5, y, "value", **look)
+        ax.text(174, y, "points", ha="right", **look)
 
 
 def _size(cases: pd.DataFrame | None, endpoint: str) -> str:

@@ -26,19 +26,19 @@ def readers(
 ) -> Figure:
     """Each reader's ROC and operating point, unaided to aided, with the model's curve and frozen threshold.
 
-    Tables `readings`, `cases` (its endpoint column is that of `reader_scores`; a column truth will do), `predictions`
-    (the rows of the read cases are drawn), `reader_scores`, `thresholds`, and `scores` for the model's AUC.
+    Tables `readings`, `cases` (with the endpoint of `reader_scores` as a column, or truth), `predictions`
+    (of the read cases), `reader_scores`, `thresholds`, and `scores` for the model's AUC.
     """
-    if readings.empty:
+    if readings.empty or reader_scores.empty:
         return theme.message("readers", "No radiologist read the cases.")
-    endpoint = str(reader_scores["endpoint"].iloc[0]) if len(reader_scores) else ""
+    endpoint = str(reader_scores["endpoint"].iloc[0])
     truth = cases_truth.set_index("case")["truth" if "truth" in cases_truth else endpoint]
     found = list(dict.fromkeys(readings["reader"]))
-    count = min(len(found), 3)
+    count = 2 if len(found) == 4 else min(len(found), 3)
     width = theme.SINGLE if count == 1 else theme.DOUBLE
     layout = grid.Layout(width=width, columns=count, foot=15.0 + 4 * grid.LINE, top=12.0)
     figure, axes = grid.panels("readers", [min(count, len(found) - i) for i in range(0, len(found), count)], layout)
-    own = predictions[predictions["endpoint"].isin([endpoint]) & (predictions["model"] == model)]
+    own = predictions[(predictions["endpoint"] == endpoint) & (predictions["model"] == model)]
     own = own[own["case"].isin(readings["case"]) & (own["kind"] == "frozen")]
     cut = discrimination.frozen(thresholds, endpoint, model)
     for position, (reader, ax) in enumerate(zip(found, sum(axes, []), strict=True)):
@@ -63,7 +63,7 @@ def _model_curve(ax: Axes, own: pd.DataFrame, model: str, cut: float | None) -> 
     points = pd.DataFrame(
         {"threshold": curve.threshold, "sensitivity": curve.sensitivity, "specificity": curve.specificity}
     )
-    discrimination.draw_curve(ax, points, model, part="train", threshold=cut)
+    discrimination.draw_curve(ax, points, model, part="test", threshold=cut)
 
 
 def _reader_curves(ax: Axes, here: pd.DataFrame, truth: pd.Series, *, mark: str) -> None:
@@ -90,7 +90,7 @@ def _look(condition: str, mark: str) -> dict:
     """Unaided: thin, dashed, an open mark; aided: solid, a full one."""
     look = {"color": theme.INK, "marker": mark, "markersize": 6.0, "markeredgecolor": theme.INK}
     if condition == "aided":
-        return look | {"linewidth": 1.7, "linestyle": "-", "markerfacecolor": theme.INK}
+        return look | {"linewidth": theme.line_width("test"), "linestyle": "-", "markerfacecolor": theme.INK}
     return look | {"linewidth": 1.1, "linestyle": (0, (3.5, 1.8)), "markerfacecolor": theme.PAPER}
 
 
@@ -124,7 +124,7 @@ def _pair(table: pd.DataFrame) -> str:
 def _rows(values: dict[str, str], model: str, *, mark: str) -> list[grid.Row]:
     look = theme.model_style(model)
     label = look.pop("label")
-    look |= {"linewidth": theme.line_width("train"), "markersize": 5.0, "markeredgewidth": 0}
+    look |= {"linewidth": theme.line_width("test"), "markersize": 5.0, "markeredgewidth": 0}
     rows: list[grid.Row] = [(None, "", values[""])]
     rows += [(_look(condition, mark), condition.capitalize(), values[condition]) for condition in CONDITIONS]
     return [*rows, (look, label, values.get("model", ""))]

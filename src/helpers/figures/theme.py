@@ -94,7 +94,7 @@ def drawn(function: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def model_style(model: str) -> dict[str, Any]:
-    """Color, linestyle, label and marker of a model, ready for `Axes.plot`; the same in every figure and run."""
+    """Color, linestyle, label and marker of a model, ready for `Axes.plot`; everywhere the same."""
     color, _, line, mark, label = _look(model)
     return {"color": color, "linestyle": line, "label": label, "marker": mark}
 
@@ -147,7 +147,7 @@ def as_image(figure: Figure) -> Figure:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an `<svg>` element: same figure, same bytes; ids are its own, so that many share a page."""
+    """The figure as an `<svg>` element: same figure, same bytes; its ids are its own on a page of many."""
     name = figure.get_gid() or "figure"
     context = _styled()
     try:

@@ -43,6 +43,7 @@ def features(
     """
     import torch
 
+    torch.set_num_threads(1)  # of the calling thread, so here and not once a process
     network = load_backbone(deep, seed)
     batch = torch.from_numpy(patches(scan, lesion, deep=deep, window=window))
     with torch.inference_mode():
@@ -100,7 +101,6 @@ def load_backbone(deep: Deep, seed: int) -> torch.nn.Module:
     import timm
     import torch
 
-    torch.set_num_threads(1)
     default_configuration(deep.backbone)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

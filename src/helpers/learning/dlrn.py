@@ -10,7 +10,7 @@ from typing import Any
 from scipy.special import expit
 
 from helpers.errors import RadiogramError
-from helpers.learning import crossfit, folds, nomogram, signatures
+from helpers.learning import crossfit, folds, nomogram, signatures, stability
 from helpers.learning.fitted import Fitted, FloatArray
 from helpers.learning.nomogram import Nomogram
 from helpers.learning.recalibration import Recalibration, recalibrate
@@ -73,6 +73,8 @@ def require_fittable(rows: Rows, *, parameters: Parameters) -> None:
     require_training(rows, "DLRN")
     for name in wanted(parameters):
         signatures.require_material(name, rows)
+        if name != "clinical":
+            stability.require_repeats(rows, selection=parameters.selection)
     if "clinical" in parameters.modeling.nomogram and rows.clinical.columns.empty:
         raise RadiogramError(
             "modeling.nomogram lists clinical, but cohort.clinical is empty: "

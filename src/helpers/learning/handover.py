@@ -26,7 +26,9 @@ def models(study: Study, cases: pd.DataFrame, features: pd.DataFrame, *, mapper:
     return [model_endpoint(cases, features, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
 
 
-def write(study: Study, learned: Sequence[EndpointSelection | EndpointModels], names: Iterable[str]) -> dict[str, pd.DataFrame]:
+def write(
+    study: Study, learned: Sequence[EndpointSelection | EndpointModels], names: Iterable[str]
+) -> dict[str, pd.DataFrame]:
     """Hand over the named tables, all endpoints in one; returns them by name."""
     stacked = {name: pd.concat([each.tables[name] for each in learned], ignore_index=True) for name in names}
     return {name: study.tables.write(name, frame) for name, frame in stacked.items()}

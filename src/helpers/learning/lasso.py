@@ -19,9 +19,9 @@ from helpers.learning.folds import IntArray
 from helpers.learning.rows import Rows, require_training
 from helpers.learning.selection import Scaler
 
-# The path that is shown is solved to the last digits; folds as closely as glmnet does (its `thresh`).
+# The path that is shown is solved to the last digits; in folds a deviance to three digits is enough.
 PATH_TOLERANCE = 1e-12
-FOLD_TOLERANCE = 1e-7
+FOLD_TOLERANCE = 1e-8
 # Probabilities are kept this far from 0 and 1 in the deviance of a fold, as in cv.glmnet.
 LEAST_PROBABILITY = 1e-5
 

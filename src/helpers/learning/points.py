@@ -25,8 +25,8 @@ class Axis:
     highest: float
 
     def contribution(self, value: float | str) -> float:
-        """Part of the linear predictor that this value brings."""
-        return self.coefficient * float(value) if self.levels is None else self.levels[str(value)]
+        """Part of the linear predictor that this value brings; a level without a term counts as the reference."""
+        return self.coefficient * float(value) if self.levels is None else self.levels.get(str(value), 0.0)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def recalibrate(oof: OutOfFold, *, what: str) -> Recalibration:
     require_out_of_fold(oof, what)
     fitted = regression.fit(oof.score[:, None], oof.truth)
     intercept, slope = fitted.coefficients
-    if slope < LEAST_SLOPE:
+    if slope < LEAST_SLOPE or constant_in_folds(oof):
         slope = LEAST_SLOPE
         intercept = logistic(np.ones((oof.score.size, 1)), oof.truth, offset=slope * oof.score).coefficients[0]
     name = f"recalibration of the {what} score"

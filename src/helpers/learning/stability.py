@@ -51,14 +51,20 @@ def gate(rows: Rows, names: list[str], *, selection: Selection) -> Gate | None:
     return Gate(what="reproducibility gate", seen=rows.patients, table=table, cases=cases)
 
 
+def require_repeats(rows: Rows, *, selection: Selection) -> None:
+    """Raises RadiogramError when a gate is asked for and nothing was measured twice."""
+    if selection.reproducibility == "none" or rows.repeats:
+        return
+    other = {"reader": "second reader's masks", "perturbation": "perturbed masks"}[selection.reproducibility]
+    raise RadiogramError(
+        f"selection.reproducibility is {selection.reproducibility}, but table features has no {other}: "
+        "set selection.reproducibility=none, or give them."
+    )
+
+
 def _ratings(rows: Rows, names: list[str], *, selection: Selection) -> tuple[np.ndarray, int]:
     """(features, cases measured by all readers, readers) and that number of cases."""
-    if not rows.repeats:
-        other = {"reader": "second reader's masks", "perturbation": "perturbed masks"}[selection.reproducibility]
-        raise RadiogramError(
-            f"selection.reproducibility is {selection.reproducibility}, but table features has no {other}: "
-            "set selection.reproducibility=none, or give them."
-        )
+    require_repeats(rows, selection=selection)
     readers = [rows.features[names].to_numpy(), *(frame[names].to_numpy() for frame in rows.repeats)]
     measured = np.logical_and.reduce([~np.isnan(values).all(axis=1) for values in readers])
     cases = int(measured.sum())

@@ -30,7 +30,9 @@ def report(study: Study, *, reports: Path) -> Path:
 def identifiers(study: Study) -> list[str]:
     """Every patient and case of the run, those excluded too."""
     cases, exclusions = study.tables.read("cases"), study.tables.read("exclusions")
-    return sorted({str(name) for column in (cases["patient"], cases["case"], exclusions["case"]) for name in column.dropna()})
+    return sorted(
+        {str(name) for column in (cases["patient"], cases["case"], exclusions["case"]) for name in column.dropna()}
+    )
 
 
 def folders(study: Study) -> list[Path]:

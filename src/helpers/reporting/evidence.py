@@ -52,12 +52,12 @@ class Lead:
         return float(row["estimate"]), float(row["low"]), float(row["high"])
 
     def told(self, metric: str) -> str:
-        """"0.84 (0.73 to 0.93)"."""
+        """ "0.84 (0.73 to 0.93)"."""
         return prose.interval(*self.value(metric))
 
     @property
     def who(self) -> str:
-        """"58 patients never used for fitting"."""
+        """ "58 patients never used for fitting"."""
         patients = prose.count(self.n, "patient")
         if self.kind == "oof":
             return f"{patients}, each judged by a model fitted without them"

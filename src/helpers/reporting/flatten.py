@@ -35,16 +35,20 @@ def include(page: Path, document: str, *, within: tuple[str, ...] = ()) -> str:
     if document in within:
         raise RadiogramError(f"{document} includes itself, by way of {' and '.join(within)}.")
     chain = (*within, document)
-    return INCLUDE.sub(lambda match: include(page, match[1], within=chain).strip("\n"), path.read_text(encoding="utf-8"))
+    return INCLUDE.sub(
+        lambda match: include(page, match[1], within=chain).strip("\n"), path.read_text(encoding="utf-8")
+    )
 
 
 def embed(page: Path, path: str, label: str) -> str:
     """One labelled cell as Markdown: a picture with caption and alternative text, or a table with its caption."""
     cells = notebook.labelled(notebook.read(page / path))
     if label not in cells:
-        raise RadiogramError(f"The report embeds {label}, which {path} does not have; its labels are {', '.join(cells)}.")
+        raise RadiogramError(
+            f"The report embeds {label}, which {path} does not have; its labels are {', '.join(cells)}."
+        )
     said, (output,) = notebook.options(cells[label]), cells[label]["outputs"]
-    (kind, content), = output["data"].items()
+    ((kind, content),) = output["data"].items()
     if kind == "text/markdown":
         return f"::: {{#{label}}}\n{content.strip()}\n\n{said['tbl-cap']}\n:::"
     picture = page / "notebooks" / f"{label}.{SUFFIX[kind]}"
@@ -52,5 +56,4 @@ def embed(page: Path, path: str, label: str) -> str:
     width = output["metadata"].get(kind, {}).get("width")
     size = f" width={width}" if width else ""
     alt = said["fig-alt"].replace("\\", "\\\\").replace('"', '\\"')
-    caption = said["fig-cap"].replace("]", r"\]") if said["fig-cap"].count("[") != said["fig-cap"].count("]") else said["fig-cap"]
-    return f'![{caption}](notebooks/{picture.name}){{#{label} alt="{alt}"{size}}}'
+    return f'![{said["fig-cap"]}](notebooks/{picture.name}){{#{label} fig-alt="{alt}"{size}}}'

@@ -32,6 +32,7 @@ MARKS = {
 WORD = re.compile(r"\w+")
 SILENT = {"script", "style"}
 CODE = {"pre", "code"}
+INLINE = {"a", "b", "code", "em", "i", "mark", "small", "span", "strong", "sub", "sup", "tspan", "u", "wbr"}
 VOID = {"img", "br", "hr", "meta", "link", "input", "source", "col", "area", "base", "embed", "track", "wbr"}
 
 
@@ -63,7 +64,11 @@ def inspect(
     seen.close()
     found = []
     if megabytes > maximum_megabytes:
-        found.append(Finding("too large", f"{megabytes:.1f} MB, more than the {maximum_megabytes:g} MB of report.maximum_megabytes"))
+        found.append(
+            Finding(
+                "too large", f"{megabytes:.1f} MB, more than the {maximum_megabytes:g} MB of report.maximum_megabytes"
+            )
+        )
     found += [Finding(what, match[0][:80]) for what, pattern in MARKS.items() for match in pattern.finditer(seen.prose)]
     found += [Finding("an outside request", address[:120]) for address in [*seen.requests, *_requests_of(drawings)]]
     found += seen.faults
@@ -113,10 +118,13 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
+        self._part(tag)
         self.values += [value for value in given.values() if value]
         self.requests += _fetched(tag, given)
         if tag == "img" and not given.get("alt", "").strip():
-            self.faults.append(Finding("a picture without alternative text", given.get("id") or given.get("src", "")[:40]))
+            self.faults.append(
+                Finding("a picture without alternative text", given.get("id") or given.get("src", "")[:40])
+            )
         if tag == "figure":
             self.captioned.append(False)
         if tag not in VOID:
@@ -128,11 +136,18 @@ class _Reader(HTMLParser):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        self._part(tag)
         if tag == "figure" and self.captioned and not self.captioned.pop():
             self.faults.append(Finding("a figure without a caption", "its figcaption is missing or empty"))
         if tag in self.open:
             while self.open.pop() != tag:
                 pass
+
+    def _part(self, tag: str) -> None:
+        """Keep the words of two blocks apart, and a word that is partly emphasized together."""
+        if tag not in INLINE:
+            self.pieces["text"].append("\n")
+            self.pieces["prose"].append("\n")
 
     def handle_data(self, data: str) -> None:
         here = set(self.open)

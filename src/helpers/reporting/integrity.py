@@ -90,7 +90,9 @@ def _threshold(study: Study) -> Check:
     if thresholds.empty:
         return Check(claim, "not applicable", "no training predictions, so no threshold", "sec-performance")
     good = thresholds["chosen_on"].str.contains("out-of-fold").all()
-    seen = f"{prose.count(len(thresholds), 'threshold')}, chosen on {prose.listing(sorted(set(thresholds['chosen_on'])))}"
+    seen = (
+        f"{prose.count(len(thresholds), 'threshold')}, chosen on {prose.listing(sorted(set(thresholds['chosen_on'])))}"
+    )
     return Check(claim, _verdict(bool(good)), seen, "sec-performance")
 
 
@@ -126,7 +128,9 @@ def strip(found: Sequence[Check], *, sections: Sequence[str]) -> str:
         there = check.section.removeprefix("sec-") in sections
         evidence = f" [Evidence](#{check.section})" if there else ""
         name = check.state.replace(" ", "-")
-        lines.append(f"- [{check.state.capitalize()}]{{.state .{name}}} **{check.claim}.** {_sentence(check.seen)}{evidence}")
+        lines.append(
+            f"- [{check.state.capitalize()}]{{.state .{name}}} **{check.claim}.** {_sentence(check.seen)}{evidence}"
+        )
     return "::: {.checks}\n" + "\n".join(lines) + "\n:::\n"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from helpers import prose
 from helpers.cohort import enroll
@@ -198,7 +197,9 @@ def _lasso_rule(rule: str) -> str:
 def _model(parameters: Parameters) -> str:
     modeling = parameters.modeling
     names = prose.listing([f"{name} score" for name in modeling.signatures])
-    enters = prose.listing(["the clinical variables themselves" if s == "clinical" else f"the {s} score" for s in modeling.nomogram])
+    enters = prose.listing(
+        ["the clinical variables themselves" if s == "clinical" else f"the {s} score" for s in modeling.nomogram]
+    )
     variables = ""
     if parameters.cohort.clinical and "clinical" in (*modeling.signatures, *modeling.nomogram):
         variables = f" Clinical variables were chosen beforehand: {prose.listing(parameters.cohort.clinical)}."
@@ -239,9 +240,14 @@ def _performance(parameters: Parameters, *, scores: bool) -> str:
 
 def _comparisons(parameters: Parameters) -> str:
     pairs = [
-        f"{prose.model_name(a).lower()} against {prose.model_name(b).lower()}" for a, b in parameters.statistics.comparisons
+        f"{prose.model_name(a).lower()} against {prose.model_name(b).lower()}"
+        for a, b in parameters.statistics.comparisons
     ]
-    declared = f" Declared beforehand and Holm-adjusted together: {prose.listing(pairs)}; all others are exploratory." if pairs else ""
+    declared = (
+        f" Declared beforehand and Holm-adjusted together: {prose.listing(pairs)}; all others are exploratory."
+        if pairs
+        else ""
+    )
     return (
         "Models were compared by the paired DeLong test, only in patients none of them was fitted on."
         f"{declared} Reclassification is given as net reclassification and integrated discrimination improvement "

@@ -110,7 +110,9 @@ def known_keys(numbers: Mapping[str, Any], prefix: str = "") -> list[str]:
 def _output(cell: Cell, *, where: str) -> dict[str, Any]:
     shown = [output for output in cell["outputs"] if output.get("data")]
     if any("text/html" in output["data"] for output in shown):
-        raise RadiogramError(f"{where}: its output is HTML, which pulls scripts into the page; show Markdown or a picture.")
+        raise RadiogramError(
+            f"{where}: its output is HTML, which pulls scripts into the page; show Markdown or a picture."
+        )
     kinds = [(output, kind) for output in shown for kind in SHOWN if kind in output["data"]]
     if len(kinds) != 1:
         raise RadiogramError(f"{where}: it shows {len(kinds)} pictures or tables; a labelled cell shows exactly one.")

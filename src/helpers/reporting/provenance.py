@@ -84,5 +84,5 @@ def _folded(heading: str, content: str) -> str:
     """A block that opens on demand, without a script."""
     if not content:
         return ""
-    start = f"```{{=html}}\n<details class=\"folded\"><summary>{heading}</summary>\n```"
+    start = f'```{{=html}}\n<details class="folded"><summary>{heading}</summary>\n```'
     return f"{start}\n\n{content}\n\n```{{=html}}\n</details>\n```"

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from html import unescape
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +26,9 @@ def render(page: Path, *, renderer: Renderer, out: Path) -> str:
     """
     quarto = find_quarto()
     if renderer == "quarto" and quarto is None:
-        raise RadiogramError("report.renderer is quarto, but Quarto is not installed: install it, or set report.renderer=auto.")
+        raise RadiogramError(
+            "report.renderer is quarto, but Quarto is not installed: install it, or set report.renderer=auto."
+        )
     if quarto is not None and renderer != "pandoc":
         name = f"Quarto {_version(quarto)}"
         html = _quarto(page, quarto, name=name)
@@ -101,8 +102,12 @@ def finished(html: str) -> str:
     """
     if not re.search(r"<meta charset", html[:2000], re.I):
         html = html.replace("<head>", '<head><meta charset="utf-8">', 1)
-    html = re.sub(r'<img role="img" aria-label="([^"]*)"', r'<img alt="\1"', html)
-    return re.sub(r'(<img [^>]{0,4000}?)\saria-label="[^"]*"', r"\1", html)
+    return re.sub(r'<img role="img" aria-label=("[^"]*")([^>]*)>', _with_alt, html)
+
+
+def _with_alt(match: re.Match[str]) -> str:
+    alt = "" if re.search(r'\salt="', match[2]) else f" alt={match[1]}"
+    return f"<img{alt}{match[2]}>"
 
 
 def _reason(errors: str) -> str:
@@ -116,7 +121,9 @@ def _version(quarto: str) -> str:
     try:
         result = subprocess.run([quarto, "--version"], capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
-        raise RadiogramError(f"Quarto at {quarto} does not run ({error}): repair it, or set report.renderer=pandoc.") from error
+        raise RadiogramError(
+            f"Quarto at {quarto} does not run ({error}): repair it, or set report.renderer=pandoc."
+        ) from error
     return result.stdout.strip()
 
 

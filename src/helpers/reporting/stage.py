@@ -111,7 +111,9 @@ def _run_record(study: Study) -> dict[str, Any]:
 def _refuse_reserved(numbers: Mapping[str, Any]) -> None:
     taken = sorted(RESERVED & set(numbers))
     if taken:
-        raise RadiogramError(f"numbers.yml records {taken[0]}, a name the page uses itself: record it under another one.")
+        raise RadiogramError(
+            f"numbers.yml records {taken[0]}, a name the page uses itself: record it under another one."
+        )
 
 
 def _dump(values: Mapping[str, Any]) -> str:

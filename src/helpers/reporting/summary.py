@@ -126,7 +126,9 @@ def _useful(study: Study, lead: Lead) -> str:
     better = curve["net_benefit"] > curve["treat_all"].clip(lower=0)
     spans = _spans(curve["threshold"].to_numpy(), better.to_numpy())
     if not spans:
-        return f"At no risk threshold from {100 * low:.0f} to {100 * high:.0f} % is it better than treating all or none."
+        return (
+            f"At no risk threshold from {100 * low:.0f} to {100 * high:.0f} % is it better than treating all or none."
+        )
     told = prose.listing([f"{100 * a:.0f} to {100 * b:.0f} %" if b > a else f"{100 * a:.0f} %" for a, b in spans[:3]])
     more = " and in some narrower ranges" if len(spans) > 3 else ""
     return f"At risk thresholds of {told}{more}, acting on it gives more net benefit than treating all or none."
@@ -157,7 +159,7 @@ def _with_radiologist(study: Study, lead: Lead) -> str:
 def limits(study: Study) -> str:
     """A notice of what these data cannot show, made from them."""
     sentences = _limit_sentences(study)
-    return '::: {.notice .limits}\n**What this does not show.** ' + " ".join(sentences) + "\n:::"
+    return "::: {.notice .limits}\n**What this does not show.** " + " ".join(sentences) + "\n:::"
 
 
 def _limit_sentences(study: Study) -> list[str]:
@@ -192,7 +194,9 @@ def _imprecision(lead: Lead, *, several: bool) -> list[str]:
         sentences.append(f"No separate test part was judged{about}.")
     _, low, high = lead.value("auc")
     if math.isfinite(high - low) and high - low > WIDE:
-        sentences.append(f"An AUC{about} anywhere from {prose.number(low)} to {prose.number(high)} is compatible with the data.")
+        sentences.append(
+            f"An AUC{about} anywhere from {prose.number(low)} to {prose.number(high)} is compatible with the data."
+        )
     return sentences
 
 

@@ -51,7 +51,14 @@ class Lesion:
 
 
 # Correlation with heterogeneity of each thing it shows in.
-SHOWS = {"coarseness": 0.75, "amplitude": 0.6, "irregularity": 0.6, "core": 0.5, "patchiness": 0.65, "perfusion": 0.35}
+SHOWS = {
+    "coarseness": 0.9,
+    "amplitude": 0.85,
+    "irregularity": 0.75,
+    "core": 0.75,
+    "patchiness": 0.8,
+    "perfusion": 0.4,
+}
 
 
 def appearance(subject: Subject, rng: np.random.Generator) -> Appearance:
@@ -59,11 +66,11 @@ def appearance(subject: Subject, rng: np.random.Generator) -> Appearance:
     seen = {name: r * subject.heterogeneity + np.sqrt(1 - r**2) * rng.standard_normal() for name, r in SHOWS.items()}
     vessels = 0.8 * subject.vascularity + 0.6 * rng.standard_normal()
     return Appearance(
-        coarseness=float(expit(-0.2 + 1.5 * seen["coarseness"])),
-        amplitude=float(0.13 * np.exp(0.3 * seen["amplitude"])),
+        coarseness=float(expit(-0.2 + 1.7 * seen["coarseness"])),
+        amplitude=float(0.19 * np.exp(0.4 * seen["amplitude"])),
         irregularity=float(0.12 * np.exp(0.35 * seen["irregularity"])),
-        core_share=float(0.12 + 0.36 * expit(0.9 * seen["core"])),
-        patchiness=float(0.1 * np.exp(0.4 * seen["patchiness"])),
+        core_share=float(0.1 + 0.36 * expit(1.1 * seen["core"])),
+        patchiness=float(0.13 * np.exp(0.45 * seen["patchiness"])),
         edema_mm=float(rng.uniform(9, 20)),
         enhancement=float(np.exp(0.08 * vessels + 0.06 * rng.standard_normal())),
         perfusion=float(np.exp(0.28 * vessels + 0.15 * seen["perfusion"])),

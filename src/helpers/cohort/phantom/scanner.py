@@ -28,9 +28,9 @@ class Contrast:
 # Signal of: scalp, skull, fluid, gray, white, sinus, edema, rim, core. ADC in 1e-6 mm2/s, CBF in ml/100 g/min.
 CONTRASTS = {
     "T1": Contrast((950, 140, 190, 500, 660, 420, 470, 480, 330), grain=0.35),
-    "T1c": Contrast((950, 150, 200, 520, 670, 1250, 480, 1150, 370), grain=1.0),
+    "T1c": Contrast((950, 150, 200, 520, 670, 1250, 480, 1130, 420), grain=1.0),
     "T2": Contrast((620, 110, 1300, 640, 440, 250, 860, 720, 1150), grain=0.7, patches=0.7),
-    "FLAIR": Contrast((560, 110, 150, 600, 490, 250, 960, 780, 560), grain=0.9, patches=1.0),
+    "FLAIR": Contrast((560, 110, 150, 600, 490, 250, 960, 790, 600), grain=1.0, patches=1.0),
     "ADC": Contrast((0, 0, 2900, 830, 740, 900, 1350, 1050, 1800), grain=-0.6, patches=0.5, blur=1.2, physical=True),
     "CBF": Contrast((0, 0, 4, 62, 24, 80, 14, 58, 5), grain=1.0, blur=2.0, physical=True),
 }
@@ -67,7 +67,7 @@ def machine(seed: int, center: str, sequence: str) -> Machine:
         gain=float(np.exp(rng.normal(0, 0.25))),
         bias=rng.normal(0, 0.1, 6),
         noise=float(rng.uniform(0.02, 0.055)),
-        blur=float(rng.uniform(0.2, 1.3)),
+        blur=float(rng.uniform(0.2, 1.1)),
     )
 
 
@@ -96,7 +96,7 @@ def _signal(head: Head, lesion: Lesion, contrast: Contrast, sequence: str) -> np
     signal[rim] *= {"T1c": look.enhancement, "CBF": look.perfusion, "ADC": look.diffusion}.get(sequence, 1.0)
     image = np.tensordot(signal, head.maps, axes=1)
     maps = head.maps[(slice(None), *lesion.box)]
-    grain = signal[rim] * maps[rim] + 0.5 * signal[rim + 1] * maps[rim + 1]
+    grain = signal[rim] * maps[rim] + 0.6 * signal[rim + 1] * maps[rim + 1]
     image[lesion.box] += np.float32(contrast.grain * look.amplitude) * grain * lesion.texture
     edema = signal[rim - 1] * maps[rim - 1]
     image[lesion.box] += np.float32(contrast.patches * look.patchiness) * edema * lesion.patches
