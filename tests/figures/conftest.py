@@ -8,6 +8,19 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+
+from helpers.figures import (
+    calibration,
+    decision,
+    discrimination,
+    flow,
+    montage,
+    nomogram,
+    panels,
+    readers,
+    selection,
+)
 
 MODELS = {"nomogram": 1.3, "radiomics": 1.0, "clinical": 0.7, "CBF_maximum": 0.5}
 SIZES = {"train": 84, "test": 36, "external:Lyon": 51}
@@ -363,3 +376,61 @@ def make_panels(count: int = 2) -> list[tuple]:
             )
         )
     return panels
+
+
+@pytest.fixture(scope="session")
+def make() -> SimpleNamespace:
+    """The makers of tables, by name."""
+    makers = {n.removeprefix("make_"): f for n, f in globals().items() if n.startswith("make_")}
+    return SimpleNamespace(**makers, evaluation=evaluation, example=EXAMPLE, sizes=SIZES)
+
+
+@pytest.fixture(scope="session")
+def gallery() -> dict[str, Figure]:
+    """Every figure in ordinary and in awkward circumstances: long names, many centers, two endpoints, one feature."""
+    return ordinary() | awkward()
+
+
+def ordinary() -> dict[str, Figure]:
+    t = evaluation(1, {"train": 84, "test": 36})
+    read, judged = make_readings(t.cases)
+    s = make_selection()
+    return {
+        "flow": flow.participant_flow(t.cases, make_exclusions(), endpoints=t.endpoints, enrolled=128),
+        "segmentation": montage.segmentation(make_panels()),
+        "reproducibility": selection.reproducibility(s.reproducibility, threshold=0.75),
+        "funnel": selection.funnel(s.funnel),
+        "lasso": selection.lasso(s.lasso, s.lasso_path),
+        "coefficients": selection.coefficients(s.selected),
+        "nomogram": nomogram.nomogram(make_nomogram(), cases=t.cases, example=EXAMPLE),
+        "roc": discrimination.roc(t.roc, t.scores, thresholds=t.thresholds),
+        "risk": discrimination.risk(t.predictions, t.thresholds, endpoints=t.endpoints),
+        "calibration": calibration.calibration(t.calibration, t.scores, t.predictions),
+        "decision": decision.decision(t.decision, scores=t.scores),
+        "readers": readers.readers(read, t.cases, t.predictions, judged, t.thresholds, scores=t.scores),
+        "panels": panels.panels(t.scores, t.calibration, t.decision, reader_scores=judged),
+    }
+
+
+def awkward() -> dict[str, Figure]:
+    t = evaluation(2)
+    far = make_cases(2, {**SIZES, "external:Basel": 30, "external:A hospital with a very long name in town": 12})
+    read, judged = make_readings(t.cases, 3)
+    s = make_selection(endpoints=2, count=14, long=True)
+    one = make_selection(count=1, signatures=("radiomics",))
+    parts = ["test", "external:Lyon"]
+    return {
+        "flow, five parts": flow.participant_flow(far, make_exclusions().iloc[:0], endpoints=t.endpoints),
+        "segmentation, ten sequences": montage.segmentation(make_panels(10)),
+        "lasso, long names": selection.lasso(s.lasso, s.lasso_path),
+        "lasso, one feature": selection.lasso(one.lasso, one.lasso_path),
+        "coefficients, long names": selection.coefficients(s.selected),
+        "coefficients, one feature": selection.coefficients(one.selected),
+        "nomogram, crowded levels": nomogram.nomogram(make_nomogram(2, long=True)),
+        "roc, two endpoints": discrimination.roc(t.roc, t.scores, thresholds=t.thresholds),
+        "risk, two endpoints": discrimination.risk(t.predictions, t.thresholds, endpoints=t.endpoints),
+        "calibration, two endpoints": calibration.calibration(t.calibration, t.scores, t.predictions),
+        "decision, two endpoints": decision.decision(t.decision, part=parts, scores=t.scores),
+        "readers, three": readers.readers(read, t.cases, t.predictions, judged, t.thresholds),
+        "panels, no readers": panels.panels(t.scores, t.calibration, t.decision),
+    }

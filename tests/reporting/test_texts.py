@@ -73,14 +73,11 @@ def test_a_failed_check_withholds_the_headline(study):
     ],
 )
 def test_calibration_is_read_from_its_interval(study, low, high, words):
-    is_slope = "calibration_slope"
-    rewrite(
-        study,
-        "scores",
-        lambda s: s.assign(
-            low=s["low"].where(s["metric"] != is_slope, low), high=s["high"].where(s["metric"] != is_slope, high)
-        ),
-    )
+    def change(scores):
+        slope = scores["metric"] == "calibration_slope"
+        return scores.assign(low=scores["low"].mask(slope, low), high=scores["high"].mask(slope, high))
+
+    rewrite(study, "scores", change)
     assert words in summary.panels(study, leads(study)[0])
 
 
@@ -160,18 +157,13 @@ def test_the_equation_holds_intercept_signs_and_levels(study):
 
 
 def test_the_funnel_is_told_step_by_step(study):
-    text = findings.selection(study)
-    assert (
-        text
-        == "Radiomics signature: 1,210 features extracted; 480 after the step “reproducible” and 7 after the step “LASSO” were left."
-    )
+    steps = '480 after the step "reproducible" and 7 after the step "LASSO" were left.'
+    assert findings.selection(study) == f"Radiomics signature: 1,210 features extracted; {steps}"
 
 
 def test_a_contrast_that_includes_zero_is_said_to(study):
-    assert (
-        "0.06 (−0.02 to 0.14), P = 0.15, Holm-adjusted P = 0.30. The data are compatible with no difference."
-        in findings.comparisons(study)
-    )
+    told = findings.comparisons(study)
+    assert "0.06 (−0.02 to 0.14), P = 0.15, Holm-adjusted P = 0.30. The data are compatible with no difference." in told
     rewrite(study, "comparisons", lambda t: t.assign(family="exploratory"))
     assert findings.comparisons(study) == "No contrast was declared beforehand; all that follow are exploratory."
 

@@ -1,4 +1,7 @@
-"""All endpoints of a study, learned one after the other, and their tables put on top of each other."""
+"""All endpoints of a study, learned one after the other, and their tables put on top of each other.
+
+One process: on the sizes of radiomics studies the fits take less time than a worker's start.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,20 @@ from typing import Any
 import pandas as pd
 
 from helpers import prose
-from helpers.learning.endpoint import EndpointModels, EndpointSelection, Mapper, model_endpoint, select_endpoint
+from helpers.learning.endpoint import EndpointModels, EndpointSelection, model_endpoint, select_endpoint
 from helpers.study import Study
 from helpers.tables import write_whole
 
 
-def selections(study: Study, cases: pd.DataFrame, features: pd.DataFrame, *, mapper: Mapper) -> list[EndpointSelection]:
+def selections(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[EndpointSelection]:
     """The selection on the training rows, one an endpoint."""
-    options = {"parameters": study.parameters, "seed": study.parameters.seed, "mapper": mapper}
+    options = {"parameters": study.parameters, "seed": study.parameters.seed}
     return [select_endpoint(cases, features, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
 
 
-def models(study: Study, cases: pd.DataFrame, features: pd.DataFrame, *, mapper: Mapper) -> list[EndpointModels]:
+def models(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[EndpointModels]:
     """The cross-fitted models, one an endpoint."""
-    options = {"parameters": study.parameters, "seed": study.parameters.seed, "mapper": mapper}
+    options = {"parameters": study.parameters, "seed": study.parameters.seed}
     return [model_endpoint(cases, features, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
 
 

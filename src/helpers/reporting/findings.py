@@ -18,12 +18,7 @@ def selection(study: Study) -> str:
     sentences = []
     for (endpoint, signature), rows in funnel.groupby(["endpoint", "signature"], sort=False):
         first, *others = zip(rows["step"], rows["features"].astype(int), strict=True)
-        steps = prose.listing(
-            [
-                f"{n:,} after the step \N{LEFT DOUBLE QUOTATION MARK}{step}\N{RIGHT DOUBLE QUOTATION MARK}"
-                for step, n in others
-            ]
-        )
+        steps = prose.listing([f'{n:,} after the step "{step}"' for step, n in others])
         about = f" for {endpoint}" if several else ""
         left = f"; {steps} were left" if steps else ""
         sentences.append(f"{prose.model_name(signature)}{about}: {first[1]:,} features {first[0]}{left}.")
@@ -91,11 +86,8 @@ def comparisons(study: Study) -> str:
     if declared.empty:
         return "No contrast was declared beforehand; all that follow are exploratory."
     several = declared["endpoint"].nunique() > 1 or declared["part"].nunique() > 1
-    sentences = [
-        _contrast(row, f" ({row.endpoint}, {prose.part_name(row.part).lower()})" if several else "")
-        for row in declared.itertuples()
-    ]
-    return " ".join(sentences)
+    about = {row.Index: f" ({row.endpoint}, {prose.part_name(row.part).lower()})" for row in declared.itertuples()}
+    return " ".join(_contrast(row, about[row.Index] if several else "") for row in declared.itertuples())
 
 
 def _contrast(row: tuple, about: str) -> str:
