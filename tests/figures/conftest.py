@@ -161,12 +161,6 @@ def make_endpoints(count: int = 1) -> list[SimpleNamespace]:
     return [SimpleNamespace(name=n, positive=p, negative=q) for n, p, q in words[:count]]
 
 
-@pytest.fixture(scope="session", params=[1, 2], ids=["one endpoint", "two endpoints"])
-def evaluated(request) -> SimpleNamespace:
-    """Every table of the evaluation, for one endpoint and for two."""
-    return evaluation(request.param)
-
-
 def evaluation(endpoints: int = 1, sizes: dict[str, int] | None = None) -> SimpleNamespace:
     cases = make_cases(endpoints, sizes)
     predictions = make_predictions(cases)

@@ -46,6 +46,12 @@ def shown(text: Text) -> bool:
     return True
 
 
+@pytest.fixture(scope="module")
+def measured(gallery) -> dict[str, list[tuple[str, Bbox, float]]]:
+    """The words of every figure, measured once."""
+    return {name: words(figure) for name, figure in gallery.items()}
+
+
 def collide(a: Bbox, b: Bbox) -> bool:
     """More than a pixel and a half in both directions: extents hold the line's leading, not only the ink."""
     wide = min(a.x1, b.x1) - max(a.x0, b.x0)
@@ -53,20 +59,19 @@ def collide(a: Bbox, b: Bbox) -> bool:
     return wide > 1.5 and high > 2.5
 
 
-def test_no_word_is_cut_by_the_edge_of_its_figure(gallery):
+def test_no_word_is_cut_by_the_edge_of_its_figure(gallery, measured):
     cut = {}
     for name, figure in gallery.items():
         width, height = figure.get_size_inches() * figure.dpi
-        out = [t for t, b, _ in words(figure) if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1]
+        out = [t for t, b, _ in measured[name] if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1]
         if out:
             cut[name] = out
     assert not cut
 
 
-def test_no_two_words_overlap(gallery):
+def test_no_two_words_overlap(measured):
     over = {}
-    for name, figure in gallery.items():
-        found = words(figure)
+    for name, found in measured.items():
         pairs = [(a[0], b[0]) for a, b in combinations(found, 2) if collide(a[1], b[1])]
         if pairs:
             over[name] = pairs
@@ -81,8 +86,8 @@ def test_overlap_would_be_noticed():
     assert collide(first, second)
 
 
-def test_no_text_is_smaller_than_eight_points_at_print_size(gallery):
-    small = {name: [w for w, _, size in words(figure) if size < theme.SMALL] for name, figure in gallery.items()}
+def test_no_text_is_smaller_than_eight_points_at_print_size(measured):
+    small = {name: [w for w, _, size in found if size < theme.SMALL] for name, found in measured.items()}
     assert not {name: found for name, found in small.items() if found}
 
 
@@ -92,9 +97,8 @@ def test_every_figure_is_one_or_two_columns_wide_at_most(gallery):
 
 
 @pytest.mark.parametrize("name", ["roc", "roc, two endpoints", "readers", "readers, three"])
-def test_roc_axes_have_equal_aspect_and_are_square_on_paper(gallery, name):
+def test_roc_axes_have_equal_aspect_and_are_square_on_paper(gallery, measured, name):
     figure = gallery[name]
-    words(figure)
     assert figure.axes
     for ax in figure.axes:
         assert ax.get_aspect() == 1
@@ -109,6 +113,6 @@ def test_calibration_panels_have_equal_aspect(gallery):
 
 
 @pytest.mark.parametrize("name", ["flow", "roc", "risk", "calibration", "decision", "readers", "panels", "nomogram"])
-def test_n_and_events_are_on_the_figure(gallery, name):
-    told = " ".join(w for w, _, _ in words(gallery[name]))
+def test_n_and_events_are_on_the_figure(measured, name):
+    told = " ".join(w for w, _, _ in measured[name])
     assert ("n = 36, 20 events" in told) or ("n = 84, 33 events" in told) or ("true progression: 33 (39 %)" in told)

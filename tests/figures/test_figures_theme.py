@@ -11,8 +11,18 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from helpers import tables
-from helpers.figures import calibration, decision, discrimination, flow, montage, nomogram, panels, readers
-from helpers.figures import selection, theme
+from helpers.figures import (
+    calibration,
+    decision,
+    discrimination,
+    flow,
+    montage,
+    nomogram,
+    panels,
+    readers,
+    selection,
+    theme,
+)
 
 
 def lines_of(figure: Figure, model: str) -> set[tuple[float, ...]]:
@@ -47,7 +57,7 @@ def test_svg_does_not_depend_on_what_the_notebook_has_set(gallery, monkeypatch):
 def test_svg_ids_of_a_whole_page_are_unique_and_resolve(gallery):
     seen: set[str] = set()
     for name, figure in gallery.items():
-        if name.startswith("segmentation"):
+        if "," in name or name == "segmentation":
             continue
         text = theme.svg(figure)
         ids = re.findall(r'\bid="([^"]+)"', text)

@@ -220,7 +220,8 @@ def nomogram() -> pd.DataFrame:
     rows = [
         ("progression", "(intercept)", "", "", -0.31, 0.2, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan),
         ("progression", "radiomics", "radiomics", "", 0.84, 0.2, 2.3, 1.2, 4.4, 0.01, -2.0, 2.0, 1.0),
-        ("progression", "sex_M", "sex", "M", -0.12, 0.2, 0.9, 0.6, 1.4, 0.5, 0.0, 1.0, 0.5),
+        ("progression", "sex=F", "sex", "F", 0.0, np.nan, 1.0, np.nan, np.nan, np.nan, 0.0, 1.0, np.nan),
+        ("progression", "sex=M", "sex", "M", -0.12, 0.2, 0.9, 0.6, 1.4, 0.5, 0.0, 1.0, 0.5),
     ]
     columns = [
         "endpoint", "term", "variable", "level", "coefficient", "standard_error", "odds_ratio", "low", "high", "p", "minimum",

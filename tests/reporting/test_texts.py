@@ -35,6 +35,12 @@ def test_the_answer_comes_in_words_before_symbols(study):
     )
 
 
+def test_a_coined_name_of_a_model_keeps_its_capitals(study):
+    rewrite(study, "predictions", lambda table: table.assign(model="DeepX"))
+    rewrite(study, "scores", lambda table: table.assign(model="DeepX"))
+    assert "the model DeepX ranked a patient" in summary.answer(leads(study)[0])
+
+
 def test_without_a_test_part_the_answer_says_how_patients_were_judged(study):
     rewrite(study, "scores", lambda scores: scores[scores["part"] == "train"])
     assert "Among 40 patients, each judged by a model fitted without them, the nomogram" in summary.answer(
@@ -87,7 +93,7 @@ def test_useful_thresholds_are_told_as_unbroken_ranges(study):
     rewrite(
         study, "decision", lambda d: d.assign(net_benefit=d["net_benefit"].where(~d["threshold"].isin([0.4]), -1.0))
     )
-    assert "At risk thresholds of 50 to 80 % and 20 to 30 %" in summary.panels(study, lead)
+    assert "At risk thresholds of 20 to 30 % and 50 to 80 %" in summary.panels(study, lead)
     rewrite(study, "decision", lambda d: d.assign(net_benefit=-1.0))
     assert "At no risk threshold from 10 to 80 %" in summary.panels(study, lead)
 
@@ -153,7 +159,7 @@ def test_evidence_is_linked_only_where_the_report_has_it(study):
 
 
 def test_the_equation_holds_intercept_signs_and_levels(study):
-    assert "L = −0.3100 + 0.8400\xa0×\xa0radiomics − 0.1200\xa0×\xa0\\[sex is M\\]" in findings.model(study)
+    assert "L = −0.3100 + 0.8400\xa0×\xa0radiomics score − 0.1200\xa0×\xa0\\[sex is M\\]" in findings.model(study)
 
 
 def test_the_funnel_is_told_step_by_step(study):

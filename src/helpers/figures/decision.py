@@ -22,15 +22,16 @@ def decision(
     decision: pd.DataFrame,
     *,
     models: Sequence[str] = (),
-    part: str | Sequence[str] = "test",
+    part: str | Sequence[str] | None = None,
     scores: pd.DataFrame | None = None,
     prespecified: tuple[float, float] | None = None,
 ) -> Figure:
     """Net benefit by risk threshold, of `models` and of treating all or none; tables `decision` and `scores`.
 
     The first of the models has its 95 % band. `prespecified` is the shaded range of thresholds, by default
-    the range that the table covers. A panel an endpoint and part; `scores` gives n and events.
+    the range that the table covers. A panel an endpoint and `part` (by default test); `scores` gives n and events.
     """
+    part = part or grid.judged(decision)
     parts = [part] if isinstance(part, str) else list(part)
     found = grid.cells(decision, parts=parts)
     if not found:

@@ -170,11 +170,12 @@ def _risk_panel(ax: Axes, rows: pd.DataFrame, model: str, words: tuple[str, str]
             ax.plot([outcome - 0.42, outcome + 0.42], [middle] * 2, color=theme.INK, linewidth=1.6, zorder=4)
     limit = ax.figure.get_size_inches()[0] / theme.MM * ax.get_position().width / 2 - 2
     counts = [(rows["truth"] == outcome).sum() for outcome in (0, 1)]
-    lowered = "\n\n" if any(names.width(word) > limit for word in words) else ""
     labels = [f"{word}\nn = {n}" for word, n in zip(words, counts, strict=True)]
     ax.set(xlim=(-0.55, 1.55), ylim=(0, 1))
-    ax.set_xticks([0, 1], [labels[0], lowered + labels[1]])
+    ax.set_xticks([0, 1], labels)
     ax.tick_params(axis="x", length=0)
+    if any(names.width(word) > limit for word in words):  # no room side by side: the second goes lower
+        ax.xaxis.get_major_ticks()[1].set_pad(3.0 + 2 * grid.LINE / names.POINT)
 
 
 def swarm(values: np.ndarray, *, bins: int = 34, widest: float = 0.4) -> np.ndarray:

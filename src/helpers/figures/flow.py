@@ -44,7 +44,7 @@ def participant_flow(
         return theme.message("flow", "No patient was screened.")
     first = [("Screened", True), (f"n = {screened:,}", False)]
     middle = [("Included", True), (_who(included), False)]
-    sides = [_excluded(stage, rows) for stage, rows in exclusions.groupby("stage", sort=False)]
+    sides = [_excluded(stage, rows) for stage, rows in exclusions.groupby("stage", sort=False, dropna=False)]
     unexplained = screened - len(included) - exclusions["case"].nunique()
     if unexplained > 0:
         sides.append([(f"No reason recorded: n = {unexplained:,}", True)])

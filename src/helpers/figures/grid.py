@@ -54,6 +54,12 @@ def part_order(part: str) -> tuple[int, str]:
     return ({"train": 0, "test": 1}.get(part, 2), part)
 
 
+def judged(frame: pd.DataFrame) -> str:
+    """The part on which models are judged first: test, else the first external center, else training."""
+    parts = sorted(set(frame["part"]), key=part_order)
+    return next((part for part in [*(p for p in parts if p != "train"), *parts]), "test")
+
+
 @dataclass(frozen=True)
 class Panel:
     """The axes of a cell, and whether they open a row."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 
 from helpers.figures.theme import MODELS, SMALL
 
@@ -76,10 +76,9 @@ def models(found: Iterable[str]) -> list[str]:
 @functools.lru_cache(maxsize=4096)
 def width(text: str, size: float = SMALL, weight: str = "normal") -> float:
     """Width of one line of text in mm, with the few percent that hinting adds on screens."""
-    if not text.strip():
-        return 0.0
-    path = TextPath((0, 0), text, size=size, prop=FontProperties(family="DejaVu Sans", weight=weight))
-    return 1.04 * float(path.get_extents().width) * POINT
+    font = FontProperties(family="DejaVu Sans", weight=weight, size=size)
+    points, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return 1.04 * points * POINT
 
 
 def shorten(text: str, limit: float, size: float = SMALL, weight: str = "normal") -> str:

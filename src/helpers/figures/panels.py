@@ -19,6 +19,7 @@ QUESTIONS = (
     "With a radiologist?",
 )
 HIGH = 44.0  # mm of a panel
+MOST = 6  # models whose AUC has room
 
 
 @theme.drawn
@@ -29,14 +30,15 @@ def panels(
     *,
     reader_scores: pd.DataFrame | None = None,
     model: str = "nomogram",
-    part: str = "test",
+    part: str | None = None,
     endpoint: str | None = None,
 ) -> Figure:
     """AUC of every model, calibration and net benefit of `model` in `part`, and readers unaided to aided.
 
     Tables `scores`, `calibration`, `decision` and `reader_scores`; without the last there are three panels.
-    One endpoint, by default the first.
+    One endpoint, by default the first; one part, by default test.
     """
+    part = part or grid.judged(scores)
     here = scores[scores["part"] == part]
     if here.empty:
         return theme.message("panels", "No model was evaluated.")
@@ -65,7 +67,7 @@ def panels(
 def _aucs(ax: Axes, scores: pd.DataFrame) -> None:
     """A dot and a line for each model's AUC and interval, with its name and numbers above."""
     aucs = scores[scores["metric"] == "auc"].set_index("model")
-    models = names.models(aucs.index)
+    models = names.models(aucs.index)[:MOST]
     for line, model in enumerate(models):
         estimate, low, high = aucs.loc[model, ["estimate", "low", "high"]].astype(float)
         look = theme.model_style(model)
@@ -81,6 +83,8 @@ def _aucs(ax: Axes, scores: pd.DataFrame) -> None:
             textcoords="offset points",
             fontsize=theme.SMALL,
             color=theme.ink(model),
+            zorder=1,  # over the line of no discrimination, under the intervals
+            bbox={"facecolor": theme.PAPER, "edgecolor": "none", "pad": 0.5},
             va="center",
         )
     lowest = min(0.5, float(np.nanmin(aucs["low"].astype(float), initial=0.5)))

@@ -22,16 +22,17 @@ def readers(
     thresholds: pd.DataFrame,
     *,
     model: str = "nomogram",
+    endpoint: str | None = None,
     scores: pd.DataFrame | None = None,
 ) -> Figure:
     """Each reader's ROC and operating point, unaided to aided, with the model's curve and frozen threshold.
 
-    Tables `readings`, `cases` (with the endpoint of `reader_scores` as a column, or truth), `predictions`
+    Tables `readings`, `cases` (with the endpoint, by default that of `reader_scores`, or truth), `predictions`
     (of the read cases), `reader_scores`, `thresholds`, and `scores` for the model's AUC.
     """
     if readings.empty or reader_scores.empty:
         return theme.message("readers", "No radiologist read the cases.")
-    endpoint = str(reader_scores["endpoint"].iloc[0])
+    endpoint = endpoint or str(reader_scores["endpoint"].iloc[0])
     truth = cases_truth.set_index("case")["truth" if "truth" in cases_truth else endpoint]
     found = list(dict.fromkeys(readings["reader"]))
     count = 2 if len(found) == 4 else min(len(found), 3)

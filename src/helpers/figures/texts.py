@@ -61,9 +61,10 @@ def alt_risk(predictions: pd.DataFrame, *, model: str = "nomogram") -> str:
     return _sentence(f"Predicted risk of the {_label(model)} by outcome.", sentences)
 
 
-def alt_decision(decision: pd.DataFrame, *, model: str = "nomogram", part: str = "test") -> str:
+def alt_decision(decision: pd.DataFrame, *, model: str = "nomogram", part: str | None = None) -> str:
     """Where the model's net benefit exceeds both policies without a model, and its value mid-range."""
     sentences = []
+    part = part or grid.judged(decision)
     for cell in grid.cells(decision, parts=[part]):
         own = cell.of(decision)
         own = own[own["model"] == model].sort_values("threshold")
@@ -116,9 +117,10 @@ def alt_panels(
     *,
     reader_scores: pd.DataFrame | None = None,
     model: str = "nomogram",
-    part: str = "test",
+    part: str | None = None,
 ) -> str:
     """The first screen's figures: AUC, calibration, net benefit, readers."""
+    part = part or grid.judged(scores)
     here = scores[scores["part"] == part]
     texts = [
         alt_roc(here),

@@ -39,9 +39,9 @@ class Lead:
 
     @property
     def name(self) -> str:
-        """The model inside a sentence: a coined name keeps its capitals."""
+        """The model after "the" inside a sentence; a coined name keeps its capitals."""
         name = prose.model_name(self.model)
-        return name if name == self.model else f"{name[0].lower()}{name[1:]}"
+        return f"model {name}" if name == self.model else f"{name[0].lower()}{name[1:]}"
 
     def has(self, metric: str) -> bool:
         return metric in self.metrics.index

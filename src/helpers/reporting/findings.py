@@ -10,6 +10,8 @@ from helpers import prose
 from helpers.reporting.evidence import Lead, leads
 from helpers.study import Study
 
+SCORES = ("radiomics", "deep")  # variables of the nomogram that are first-stage scores
+
 
 def selection(study: Study) -> str:
     """How many features of each signature came through each step."""
@@ -31,7 +33,7 @@ def model(study: Study) -> str:
     words = {e.name: e.positive for e in study.parameters.cohort.endpoints}
     blocks = []
     for endpoint, rows in table.groupby("endpoint", sort=False):
-        terms = " ".join(_term(row) for row in rows.itertuples() if row.term != "(intercept)")
+        terms = " ".join(_term(row) for row in rows.itertuples() if not _silent(row))
         intercept = rows.loc[rows["term"] == "(intercept)", "coefficient"]
         start = prose.number(float(intercept.iloc[0]), 4) if len(intercept) else "0"
         blocks.append(
@@ -41,10 +43,15 @@ def model(study: Study) -> str:
     return "\n\n".join(blocks)
 
 
+def _silent(row: tuple) -> bool:
+    """The intercept, which comes first, and the reference level of a category, which adds nothing."""
+    return row.term == "(intercept)" or (bool(row.level) and row.coefficient == 0)
+
+
 def _term(row: tuple) -> str:
     sign = "\N{MINUS SIGN}" if row.coefficient < 0 else "+"
     size = prose.number(abs(row.coefficient), 4)
-    name = str(row.variable).replace("_", " ")
+    name = f"{row.variable} score" if row.variable in SCORES else str(row.variable).replace("_", " ")
     what = f"[{name} is {row.level}]" if isinstance(row.level, str) and row.level else name
     return f"{sign} {size}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{_escaped(what)}"
 

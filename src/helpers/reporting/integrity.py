@@ -125,7 +125,7 @@ def strip(found: Sequence[Check], *, sections: Sequence[str]) -> str:
     """The checks as a Markdown list, each linked to its evidence where the report has that section."""
     lines = []
     for check in found:
-        there = check.section.removeprefix("sec-") in sections
+        there = check.state != "not applicable" and check.section.removeprefix("sec-") in sections
         evidence = f" [Evidence](#{check.section})" if there else ""
         name = check.state.replace(" ", "-")
         lines.append(

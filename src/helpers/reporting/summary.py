@@ -129,7 +129,9 @@ def _useful(study: Study, lead: Lead) -> str:
         return (
             f"At no risk threshold from {100 * low:.0f} to {100 * high:.0f} % is it better than treating all or none."
         )
-    told = prose.listing([f"{100 * a:.0f} to {100 * b:.0f} %" if b > a else f"{100 * a:.0f} %" for a, b in spans[:3]])
+    told = prose.listing(
+        [f"{100 * a:.0f} to {100 * b:.0f} %" if b > a else f"{100 * a:.0f} %" for a, b in sorted(spans[:3])]
+    )
     more = " and in some narrower ranges" if len(spans) > 3 else ""
     return f"At risk thresholds of {told}{more}, acting on it gives more net benefit than treating all or none."
 

@@ -14,9 +14,11 @@ TISSUES = ("scalp", "skull", "fluid", "gray", "white", "sinus", "edema", "rim", 
 SEMI_AXES = np.array([0.62, 0.46, 0.44])
 MIDDLE = np.array([-0.14, 0.0, 0.0])
 
-# Depths in mm below the skin, and the size of head (semi-axis along y, mm) for which all lengths here are meant.
+# The same for an adult's head, in mm: a larger field of view holds more air, a smaller one a smaller head.
+ADULT = np.array([75.0, 81.0, 70.0])
+
+# Depths in mm below the skin of an adult; all lengths below are an adult's and shrink with the head.
 SKULL, BRAIN = 5.5, 12.0
-ADULT = 81.0
 
 # Deep structures, mirrored left and right: tissue, then center and semi-axes (z, y, x) in mm from the head's middle.
 DEEP = (
@@ -51,8 +53,8 @@ class Push:
 
 def head(grid: Grid, push: Push, rng: np.random.Generator) -> Head:
     """One patient's head: size, pose and folds of the cortex are the patient's own."""
-    scale = float(grid.extent[1] * SEMI_AXES[1] / ADULT)
-    semi_axes = grid.extent * SEMI_AXES * rng.uniform(0.95, 1.0, 3)
+    typical, scale = size(grid)
+    semi_axes = typical * rng.uniform(0.95, 1.0, 3)
     points = _pose(grid, rng)
     depth = _depth(points, semi_axes)
     tissue = _displace(points, depth, push, scale)
@@ -64,6 +66,12 @@ def head(grid: Grid, push: Push, rng: np.random.Generator) -> Head:
     _interior(maps, [p / np.float32(scale) for p in tissue], brain, folds)
     _sinus(maps, points, depth, scale)
     return Head(grid, maps, points, depth, brain, scale)
+
+
+def size(grid: Grid) -> tuple[np.ndarray, float]:
+    """Typical semi-axes (z, y, x) in mm of a head on this grid, and its length relative to an adult's."""
+    semi_axes = np.minimum(grid.extent * SEMI_AXES, ADULT)
+    return semi_axes, float(semi_axes[1] / ADULT[1])
 
 
 def paint(maps: np.ndarray, tissue: str, share: np.ndarray) -> None:

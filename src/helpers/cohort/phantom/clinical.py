@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
+from helpers.cohort.phantom.chance import stream
 from helpers.errors import RadiogramError
 
 
@@ -28,7 +28,9 @@ def _steps(labels: tuple[str, ...], cuts: tuple[float, ...]) -> Callable[[np.nda
 VARIABLES: dict[str, Variable] = {
     "age": Variable(0.6, lambda s: np.clip(np.round(57 + 12 * s), 18, 90), "years; older at higher risk"),
     "sex": Variable(0.0, _steps(("female", "male"), (-0.15,)), "no link to risk"),
-    "kps": Variable(0.6, lambda s: np.clip(10 * np.round(8 - 1.1 * s), 40, 100), "Karnofsky score; lower at higher risk"),
+    "kps": Variable(
+        0.6, lambda s: np.clip(10 * np.round(8 - 1.1 * s), 40, 100), "Karnofsky score; lower at higher risk"
+    ),
     "ki67": Variable(0.6, lambda s: np.clip(np.round(18 * np.exp(0.7 * s)), 1, 90), "percent; higher at higher risk"),
     "mgmt": Variable(0.5, _steps(("methylated", "unmethylated"), (-0.1,)), "unmethylated at higher risk"),
     "idh": Variable(0.6, _steps(("mutant", "wild type"), (-0.9,)), "wild type at higher risk"),
@@ -45,9 +47,7 @@ VARIABLES: dict[str, Variable] = {
 }
 
 
-def variables(
-    risk: np.ndarray, names: tuple[str, ...], *, missing_fraction: float, seed: int
-) -> pd.DataFrame:
+def variables(risk: np.ndarray, names: tuple[str, ...], *, missing_fraction: float, seed: int) -> pd.DataFrame:
     """One column a name from the latent clinical risk of n patients; values go missing completely at random.
 
     Each variable has its own stream of random numbers: naming one more does not change the others.
@@ -66,11 +66,11 @@ def check(names: tuple[str, ...]) -> None:
             )
 
 
-def _column(name: str, risk: np.ndarray, missing_fraction: float, seed: int) -> np.ndarray:
+def _column(name: str, risk: np.ndarray, missing_fraction: float, seed: int) -> pd.Series:
     variable = VARIABLES[name]
-    own, lost = np.random.default_rng([seed, crc32(f"clinical {name}".encode())]).spawn(2)
+    own, lost = stream(seed, f"clinical {name}").spawn(2)
     rest = np.sqrt(1 - variable.loading**2)
     values = variable.value(variable.loading * risk + rest * own.standard_normal(len(risk)))
     missing = lost.random(len(risk)) < missing_fraction
     values[missing] = None if values.dtype == object else np.nan
-    return values
+    return pd.Series(values, dtype=values.dtype)  # words stay objects, whatever pandas would infer

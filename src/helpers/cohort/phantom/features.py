@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.cohort.phantom.latents import Phantom, stream
+from helpers.cohort.phantom.chance import stream
+from helpers.cohort.phantom.latents import Phantom
 from helpers.study import Parameters
 
 BLOCK = 10  # features that share a nuisance factor, as the members of a feature family do
@@ -108,5 +109,7 @@ def _names(parameters: Parameters) -> list[str]:
     for column in range(parameters.phantom.features):
         block = column // BLOCK
         sequence = sequences[block // 2 % len(sequences)]
-        names.append(f"{sequence}_deep_{column}" if deep and block % 2 else f"{sequence}_original_firstorder_f{column:03d}")
+        names.append(
+            f"{sequence}_deep_{column}" if deep and block % 2 else f"{sequence}_original_firstorder_f{column:03d}"
+        )
     return names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -12,17 +11,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import SimpleITK as sitk
 
-from helpers.cohort.phantom import scanner
+from helpers.cohort.phantom import nifti, scanner
 from helpers.cohort.phantom.anatomy import Head, head
+from helpers.cohort.phantom.chance import stream
 from helpers.cohort.phantom.fields import Grid
-from helpers.cohort.phantom.latents import Phantom, stream
+from helpers.cohort.phantom.latents import Phantom
 from helpers.cohort.phantom.lesion import Lesion, Subject, appearance, grow, place
 from helpers.cohort.phantom.masks import HANDS, outline
 from helpers.errors import RadiogramError
 from helpers.study import Parameters
-from helpers.tables import write_whole
 
 # Raised whenever rendering changes, so that files of an older phantom are not taken for this one's.
 VERSION = 1
@@ -53,7 +51,9 @@ def subjects(phantom: Phantom) -> list[Subject]:
     """One subject a case, as rendering sees it."""
     truth = phantom.truth.drop_duplicates("case").set_index("case")
     seen = truth[["heterogeneity", "vascularity", "volume_ml"]].to_dict("index")
-    return [Subject(c, center, **seen[c]) for c, center in zip(phantom.cases["case"], phantom.cases["center"], strict=True)]
+    return [
+        Subject(c, center, **seen[c]) for c, center in zip(phantom.cases["case"], phantom.cases["center"], strict=True)
+    ]
 
 
 def render_case(subject: Subject, parameters: Parameters, folder: Path) -> list[tuple[str, str, str, str, str]]:
@@ -61,9 +61,9 @@ def render_case(subject: Subject, parameters: Parameters, folder: Path) -> list[
 
     Scans are NIfTI (.nii.gz) in RAS, all on one grid: int16, but float32 for CBF and DOSE; masks uint8.
     """
-    place_ = folder / subject.case / _key(subject, parameters)
-    images = {sequence: place_ / f"{sequence}.nii.gz" for sequence in parameters.cohort.sequences}
-    masks = {reader: place_ / f"mask_{reader}.nii.gz" for reader in HANDS}
+    own = folder / subject.case / _key(subject, parameters)
+    images = {sequence: own / f"{sequence}.nii.gz" for sequence in parameters.cohort.sequences}
+    masks = {reader: own / f"mask_{reader}.nii.gz" for reader in HANDS}
     if not all(path.is_file() for path in (*images.values(), *masks.values())):
         _write_case(subject, parameters, images, masks)
     return [(subject.case, s, r, str(images[s]), str(masks[r])) for s in images for r in masks]
@@ -88,11 +88,16 @@ def scan(subject: Subject, sequence: str, body: Head, lesion: Lesion, *, seed: i
 def _write_case(subject: Subject, parameters: Parameters, images: dict[str, Path], masks: dict[str, Path]) -> None:
     body, lesion = anatomy(subject, parameters)
     for sequence, path in images.items():
-        values = scan(subject, sequence, body, lesion, seed=parameters.seed)
-        kind = np.float32 if sequence in ("CBF", "DOSE") else np.int16
-        _write(path, np.round(values, 2) if kind is np.float32 else np.clip(np.rint(values), 0, 32767).astype(kind), body.grid)
+        nifti.write(path, _stored(scan(subject, sequence, body, lesion, seed=parameters.seed), sequence), body.grid)
     for reader, path in masks.items():
-        _write(path, outline(body, lesion, reader, seed=parameters.seed, case=subject.case), body.grid)
+        nifti.write(path, outline(body, lesion, reader, seed=parameters.seed, case=subject.case), body.grid)
+
+
+def _stored(values: np.ndarray, sequence: str) -> np.ndarray:
+    """Whole numbers, as scanners store them; hundredths where a unit is coarse."""
+    if sequence in ("CBF", "DOSE"):
+        return np.round(values, 2).astype(np.float32)
+    return np.clip(np.rint(values), 0, 32767).astype(np.int16)
 
 
 def _key(subject: Subject, parameters: Parameters) -> str:
@@ -100,25 +105,6 @@ def _key(subject: Subject, parameters: Parameters) -> str:
     options = parameters.phantom
     parts = [VERSION, parameters.seed, options.shape, options.spacing, list(vars(subject).values())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
-
-
-def _write(path: Path, values: np.ndarray, grid: Grid) -> None:
-    """A NIfTI file, whole or not at all; the same values give the same bytes (no time stamp in the gzip header)."""
-    image = sitk.GetImageFromArray(values)
-    image.SetSpacing([float(step) for step in reversed(grid.spacing)])
-    corner = [float(axis.ravel()[0]) for axis in reversed(grid.axes())]
-    image.SetOrigin([-corner[0], -corner[1], corner[2]])  # SimpleITK's own frame is LPS; the file is in RAS
-    image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
-
-    def fill(beside: Path) -> None:
-        plain = beside.with_name(f"{beside.name}.nii")
-        try:
-            sitk.WriteImage(image, str(plain))
-            beside.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=1, mtime=0))
-        finally:
-            plain.unlink(missing_ok=True)
-
-    write_whole(path, fill)
 
 
 def _check(parameters: Parameters) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from string import ascii_uppercase
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, ndtr
 
 from helpers.cohort.phantom import clinical
+from helpers.cohort.phantom.chance import stream
 from helpers.errors import RadiogramError
 from helpers.study import Parameters
 
@@ -60,11 +60,6 @@ def draw(parameters: Parameters) -> Phantom:
         latents[:, 1], parameters.cohort.clinical, missing_fraction=options.missing_fraction, seed=seed
     )
     return Phantom(pd.concat([cases, columns], axis=1), pd.concat(truth, ignore_index=True))
-
-
-def stream(seed: int, *names: str) -> np.random.Generator:
-    """A stream of random numbers of its own for each name (a purpose, a case, a center), whatever the order of use."""
-    return np.random.default_rng([seed % 2**64, *(crc32(name.encode()) for name in names)])
 
 
 def predictor_sd(parameters: Parameters, endpoint: int) -> float:
@@ -138,9 +133,13 @@ def _check(parameters: Parameters) -> None:
     names = [*RESERVED, *(endpoint.name for endpoint in cohort.endpoints), *cohort.clinical]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise RadiogramError(f"The phantom has two columns called {twice[0]}: rename an endpoint or a clinical variable.")
+        raise RadiogramError(
+            f"The phantom has two columns called {twice[0]}: rename an endpoint or a clinical variable."
+        )
     if len(cohort.endpoints) > len(WEIGHTS):
-        raise RadiogramError(f"The phantom has one or two endpoints, and cohort.endpoints names {len(cohort.endpoints)}.")
+        raise RadiogramError(
+            f"The phantom has one or two endpoints, and cohort.endpoints names {len(cohort.endpoints)}."
+        )
     if options.centers > min(options.patients, len(ascii_uppercase)):
         raise RadiogramError(f"phantom.centers is {options.centers}: at most 26, and not more than phantom.patients.")
     if options.informative_features > options.features:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from helpers.cohort.phantom.anatomy import ADULT, BRAIN, SEMI_AXES, Head, Push, paint
+from helpers.cohort.phantom.anatomy import BRAIN, TISSUES, Head, Push, paint, size
 from helpers.cohort.phantom.fields import Grid, border, noise
 
 
@@ -81,9 +81,10 @@ def appearance(subject: Subject, rng: np.random.Generator) -> Appearance:
 def place(grid: Grid, volume_ml: float, rng: np.random.Generator) -> Push:
     """Somewhere in the white matter of either hemisphere, deep enough for its radius."""
     radius = (volume_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
-    semi_axes = grid.extent * SEMI_AXES
-    scale = semi_axes[1] / ADULT
-    direction = np.array([rng.uniform(0.2, 0.55), rng.uniform(-0.75, 0.75), rng.choice([-1, 1]) * rng.uniform(0.55, 0.9)])
+    semi_axes, scale = size(grid)
+    direction = np.array(
+        [rng.uniform(0.2, 0.55), rng.uniform(-0.75, 0.75), rng.choice([-1, 1]) * rng.uniform(0.55, 0.9)]
+    )
     direction /= np.linalg.norm(direction)
     reach = 1 - (BRAIN * scale + radius + rng.uniform(2, 9) * scale) / semi_axes[2]
     return Push(np.maximum(reach, 0.2) * direction * semi_axes, radius)
@@ -128,7 +129,7 @@ def _fill(head: Head, box: tuple[slice, ...], inside: np.ndarray, heart: np.ndar
     soft = float(np.mean(head.grid.spacing))
     maps = head.maps[(slice(None), *box)]
     reach = look.edema_mm * head.scale
-    white = maps[4] + 0.35 * maps[3]
+    white = maps[TISSUES.index("white")] + 0.35 * maps[TISSUES.index("gray")]
     edema = np.clip((inside + reach) / (0.5 * reach), 0, 1) * np.clip(1.3 * white, 0, 1)
     paint(maps, "edema", 0.9 * edema)
     paint(maps, "rim", border(inside, soft) * head.brain[box])

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.ndimage import binary_fill_holes, label
 
 from helpers.cohort.phantom.anatomy import Head
+from helpers.cohort.phantom.chance import stream
 from helpers.cohort.phantom.fields import noise
-from helpers.cohort.phantom.latents import stream
 from helpers.cohort.phantom.lesion import Lesion
 
 

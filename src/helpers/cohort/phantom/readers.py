@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import logit, ndtr, ndtri
 
-from helpers.cohort.phantom.latents import best_auc, predictor_sd, stream
+from helpers.cohort.phantom.chance import stream
+from helpers.cohort.phantom.latents import best_auc, predictor_sd
 from helpers.study import Parameters
 
 SHARED = 0.4  # share of the variance of the readers' error that belongs to the case: hard cases are hard for both

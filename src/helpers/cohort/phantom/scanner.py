@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from helpers.cohort.phantom.anatomy import TISSUES, Head
+from helpers.cohort.phantom.chance import stream
 from helpers.cohort.phantom.fields import Grid, noise, smooth
-from helpers.cohort.phantom.latents import stream
 from helpers.cohort.phantom.lesion import Lesion
 from helpers.errors import RadiogramError
 
@@ -90,16 +90,15 @@ def acquire(head: Head, lesion: Lesion, sequence: str, machine: Machine, rng: np
 
 
 def _signal(head: Head, lesion: Lesion, contrast: Contrast, sequence: str) -> np.ndarray:
-    """Sum of the tissues' signals; rim and edema carry their textures, cortex and white matter a faint one."""
+    """Sum of the tissues' signals; rim and edema carry their textures, the core a little of the rim's."""
     look, signal = lesion.appearance, np.array(contrast.signal, dtype=np.float32)
-    rim = TISSUES.index("rim")
+    edema, rim, core = (TISSUES.index(tissue) for tissue in ("edema", "rim", "core"))
     signal[rim] *= {"T1c": look.enhancement, "CBF": look.perfusion, "ADC": look.diffusion}.get(sequence, 1.0)
     image = np.tensordot(signal, head.maps, axes=1)
     maps = head.maps[(slice(None), *lesion.box)]
-    grain = signal[rim] * maps[rim] + 0.6 * signal[rim + 1] * maps[rim + 1]
+    grain = signal[rim] * maps[rim] + 0.6 * signal[core] * maps[core]
     image[lesion.box] += np.float32(contrast.grain * look.amplitude) * grain * lesion.texture
-    edema = signal[rim - 1] * maps[rim - 1]
-    image[lesion.box] += np.float32(contrast.patches * look.patchiness) * edema * lesion.patches
+    image[lesion.box] += np.float32(contrast.patches * look.patchiness) * signal[edema] * maps[edema] * lesion.patches
     return np.maximum(image, 0)
 
 
