@@ -34,7 +34,7 @@ modeling: {folds: 3}
 selection: {lasso_folds: 5}
 report:
   renderer: pandoc
-  sections: [summary, participants, images, selection, model, performance, comparisons, readers, methods, provenance]
+  sections: [summary-readers, participants, images, selection, model, performance, comparisons, readers, methods, provenance]
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +64,11 @@ def listing(words: Sequence[str], conjunction: str = "and") -> str:
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 
-def markdown_table(frame: pd.DataFrame, *, align: Mapping[str, str] | None = None) -> str:
-    """A pipe table; columns of numbers are right-aligned unless `align` says otherwise (left, right, center)."""
-    marks = {"left": ":---", "right": "---:", "center": ":---:"}
-    sides = [(align or {}).get(c, "left" if i == 0 else "right") for i, c in enumerate(frame.columns)]
+def markdown_table(frame: pd.DataFrame, *, left: int = 1) -> str:
+    """A pipe table: the first `left` columns are words and stand left, the others right."""
+    marks = [":---" if i < left else "---:" for i in range(frame.shape[1])]
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    lines = [[_cell(c) for c in frame.columns], [marks[side] for side in sides], *rows]
+    lines = [[_cell(c) for c in frame.columns], marks, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

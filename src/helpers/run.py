@@ -26,6 +26,7 @@ PACKAGES = (
     "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "pyradiomics", "SimpleITK", "torch", "timm", "numba",
     "matplotlib", "papermill",
 )  # fmt: skip
+QUIET = ["--IPKernelApp.log_level=CRITICAL"]  # a kernel's remarks on its own transport help nobody here
 NOT_COMPUTING = ("reporting", "cli.py", "run.py")
 
 
@@ -159,7 +160,7 @@ def _papermill(source: Path, study: Study, *, parameters: dict[str, str]) -> Non
         with _one_thread():
             papermill.execute_notebook(
                 source, beside, parameters=parameters, cwd=Path.cwd(), kernel_name="python3",
-                progress_bar=False, log_output=False, stderr_file=None, request_save_on_cell_execute=False,
+                progress_bar=False, log_output=False, request_save_on_cell_execute=False, extra_arguments=QUIET,
             )  # fmt: skip
         os.replace(beside, target)
     except PapermillExecutionError as error:

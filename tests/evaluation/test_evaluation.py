@@ -104,10 +104,7 @@ def test_every_printed_table_is_a_table(predictions, chosen, parameters, cases):
 
 def test_prose_leads_with_test_patients_and_the_nomogram(predictions, chosen, parameters):
     scores = performance.scores(predictions, thresholds=chosen)
-    net = curves.decision(predictions, decision_range=(0.1, 0.8))
-    told = headline.numbers(
-        scores, net, thresholds.table(chosen, supplied=False), lead="nomogram", parameters=parameters
-    )
+    told = headline.numbers(scores, thresholds.table(chosen, supplied=False), lead="nomogram", parameters=parameters)
     assert told["judged"].startswith("40 test patients")
     assert headline.model(predictions) == "nomogram"
     assert np.isfinite(float(told["auc"][:4]))

@@ -27,7 +27,9 @@ def vandyke(shared_data):
     """Van Dyke's reader study as readings: treatment 1 is taken as aided, so that aided - unaided is treatment 1 - 2."""
     table = pd.read_csv(shared_data / "readers" / "VanDyke.csv")
     table["condition"] = table["treatment"].map({1: "aided", 2: "unaided"})
-    readings = table[["case", "reader", "condition", "rating"]].assign(call=(table["rating"] >= 3).astype(int), seconds=1.0)
+    readings = table[["case", "reader", "condition", "rating"]].assign(
+        call=(table["rating"] >= 3).astype(int), seconds=1.0
+    )
     cases = table.drop_duplicates("case")[["case", "truth"]].assign(part="test")
     return readings.astype({"case": str, "reader": str}), cases.astype({"case": str})
 

@@ -8,9 +8,7 @@ import pytest
 from helpers.statistics import agreement as a
 
 # Shrout and Fleiss 1979, Psychol Bull 86:420, Table 2: six targets, four judges.
-SHROUT_FLEISS = np.array(
-    [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
-)
+SHROUT_FLEISS = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]])
 SHROUT_FLEISS_ICC = {
     "1,1": (0.165742, -0.132932, 0.722560),
     "A,1": (0.289764, 0.018787, 0.761084),
@@ -54,9 +52,7 @@ def test_many_features_equal_one_at_a_time(form):
     together = a.icc(features, form=form)
     for i, feature in enumerate(features):
         alone = a.icc(feature, form=form)
-        assert (together.low[i], together.estimate[i]) == pytest.approx(
-            (alone.low, alone.estimate), abs=1e-12
-        )
+        assert (together.low[i], together.estimate[i]) == pytest.approx((alone.low, alone.estimate), abs=1e-12)
 
 
 def test_thousands_of_features_take_milliseconds():

@@ -45,9 +45,7 @@ def test_slope_equals_pmcalibration(readme):
 
 def test_likelihood_ratio_tests_equal_pmcalibration(readme):
     found = c.recalibration_tests(*readme)
-    assert (found.joint, found.in_the_large, found.slope) == pytest.approx(
-        (2.565660, 1.911699, 0.653961), abs=6e-7
-    )
+    assert (found.joint, found.in_the_large, found.slope) == pytest.approx((2.565660, 1.911699, 0.653961), abs=6e-7)
     assert found.joint_p == pytest.approx(0.27725, abs=6e-6)
 
 
@@ -192,9 +190,7 @@ def test_few_distinct_values_fall_back_to_a_named_logistic_curve():
 
 def test_fields_are_plain_numbers(hoslem):
     flat = dataclasses.asdict(c.calibration(*hoslem))
-    assert all(
-        type(flat[name]) is float for name in ("ici", "e50", "e90", "emax", "brier", "spiegelhalter_z")
-    )
+    assert all(type(flat[name]) is float for name in ("ici", "e50", "e90", "emax", "brier", "spiegelhalter_z"))
 
 
 @pytest.mark.parametrize(("risk", "options"), [([0.1, 1.2], {}), ([0.1, 0.2], {"smoother": "spline"})])

@@ -86,9 +86,7 @@ def test_unpaired_tests_equal_proc(asah, first, second, t, p):
 
 def test_unpaired_degrees_of_freedom_equal_proc(asah):
     truth, scores = asah
-    assert d.compare_unpaired(truth, scores["wfns"], truth, scores["s100b"]).df == pytest.approx(
-        206.66, abs=5e-3
-    )
+    assert d.compare_unpaired(truth, scores["wfns"], truth, scores["s100b"]).df == pytest.approx(206.66, abs=5e-3)
 
 
 def test_three_areas_are_compared_globally(asah):
@@ -135,9 +133,7 @@ def test_generated_comparisons_equal_proc(generated):
     truth, first, second, _ = generated
     paired = d.compare_paired(truth, first, second)
     assert (paired.estimate, paired.statistic) == pytest.approx((0.1254166667, 2.4018924239), abs=6e-11)
-    assert (paired.p, paired.low, paired.high) == pytest.approx(
-        (0.0163105042, 0.0230756345, 0.2277576988), abs=6e-11
-    )
+    assert (paired.p, paired.low, paired.high) == pytest.approx((0.0163105042, 0.0230756345, 0.2277576988), abs=6e-11)
     unpaired = d.compare_unpaired(truth, first, truth, second)
     found = (unpaired.statistic, unpaired.df, unpaired.p)
     assert found == pytest.approx((1.6897411548, 190.2439694630, 0.0927154992), rel=1e-9)

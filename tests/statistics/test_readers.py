@@ -47,9 +47,7 @@ def test_random_readers(delong):
     found = delong.random_readers
     assert (found.statistic, found.df, found.p) == pytest.approx((4.484854, 15.06611, 0.05123303), abs=6e-6)
     expected = (-0.04380032, 0.0206825, -0.0878672, 0.0002665519)
-    assert (found.difference, found.standard_error, found.low, found.high) == pytest.approx(
-        expected, abs=6e-8
-    )
+    assert (found.difference, found.standard_error, found.low, found.high) == pytest.approx(expected, abs=6e-8)
 
 
 def test_single_modalities(delong):
@@ -73,16 +71,12 @@ def test_jackknife_equals_ordbm(jackknife):
     assert (random.statistic, random.df) == pytest.approx((4.46, 15.26), abs=6e-3)
     assert (random.p, random.low, random.high) == pytest.approx((0.0517, -0.08796, 0.00036), abs=6e-5)
     fixed = jackknife.fixed_readers
-    assert (fixed.statistic, fixed.p, fixed.standard_error) == pytest.approx(
-        (5.47595, 0.0193, 0.01872), abs=6e-5
-    )
+    assert (fixed.statistic, fixed.p, fixed.standard_error) == pytest.approx((5.47595, 0.0193, 0.01872), abs=6e-5)
 
 
 def test_fixed_cases_equal_ordbm(jackknife):
     found = jackknife.fixed_cases
-    assert (found.statistic, found.p, found.standard_error) == pytest.approx(
-        (8.70, 0.0420, 0.01485), abs=6e-3
-    )
+    assert (found.statistic, found.p, found.standard_error) == pytest.approx((8.70, 0.0420, 0.01485), abs=6e-3)
     assert found.p == pytest.approx(0.0420, abs=6e-5)
     assert found.df == 4
 
@@ -137,9 +131,7 @@ def test_exchanged_modalities_turn_the_difference(van_dyke, delong):
 
 def test_binary_ratings_are_refused(van_dyke):
     truth, ratings = van_dyke
-    with pytest.raises(
-        ValueError, match="ratings are binary: report sensitivity and specificity, not an AUC"
-    ):
+    with pytest.raises(ValueError, match="ratings are binary: report sensitivity and specificity, not an AUC"):
         r.mrmc(truth, ratings >= 3)
 
 

@@ -54,9 +54,7 @@ def test_two_category_nri_is_the_gain_in_sensitivity_and_specificity(hmisc):
     ]
     before, after = (t.performance(*table) for table in tables)
     assert found.events == pytest.approx(after.sensitivity.estimate - before.sensitivity.estimate, abs=1e-12)
-    assert found.nonevents == pytest.approx(
-        after.specificity.estimate - before.specificity.estimate, abs=1e-12
-    )
+    assert found.nonevents == pytest.approx(after.specificity.estimate - before.specificity.estimate, abs=1e-12)
 
 
 def test_categories_hold_their_lower_cut():

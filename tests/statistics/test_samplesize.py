@@ -35,9 +35,7 @@ def test_radiomics_candidates_ask_for_thousands(parameters, n):
     assert found.events_per_parameter == pytest.approx(0.4 * n / parameters)
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"r2": 0.2, "c": 0.8}, {"r2": 0.9}, {"c": 0.4}, {"c": 1.0}, {"r2": 0.0}]
-)
+@pytest.mark.parametrize("options", [{}, {"r2": 0.2, "c": 0.8}, {"r2": 0.9}, {"c": 0.4}, {"c": 1.0}, {"r2": 0.0}])
 def test_an_impossible_effect_raises(options):
     with pytest.raises(ValueError, match="r2|R squared|c must"):
         s.development_sample_size(parameters=5, prevalence=0.2, **options)

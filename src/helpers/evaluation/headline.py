@@ -31,30 +31,20 @@ def judged(scores: pd.DataFrame) -> pd.DataFrame:
     return scores
 
 
-def numbers(
-    scores: pd.DataFrame, decision: pd.DataFrame, thresholds: pd.DataFrame, *, lead: str, parameters: Parameters
-) -> dict[str, Any]:
+def numbers(scores: pd.DataFrame, thresholds: pd.DataFrame, *, lead: str, parameters: Parameters) -> dict[str, Any]:
     """What prose says of performance: the leading model in the leading part."""
     here = judged(scores)
-    own = here[here["model"] == lead]
+    own = here[(here["model"] == lead) & (here["endpoint"] == here["endpoint"].iloc[0])]
     part, kind = own["part"].iloc[0], own["kind"].iloc[0]
     n, events = int(own["n"].iloc[0]), int(own["events"].iloc[0])
-    metric = own[own["endpoint"] == own["endpoint"].iloc[0]].set_index("metric")
-    found = {name: _formatted(metric.loc[name]) for name in metric.index}
-    useful = _useful(decision[(decision["model"] == lead) & (decision["part"] == part) & (decision["kind"] == kind)])
+    metric = own.set_index("metric")
     return {
-        **found,
+        **{name: _formatted(metric.loc[name]) for name in metric.index},
         "lead": prose.model_name(lead),
         "lead_lower": prose.model_name(lead).lower(),
         "judged": f"{n} {'test' if part == 'test' else prose.part_name(part, kind).lower()} patients ({events} with the endpoint)",
-        "useful": useful,
         "decision_rationale": parameters.statistics.decision_rationale.rstrip("."),
         "thresholds": _thresholds(thresholds),
-        "alt_panels": f"{prose.model_name(lead)}: AUC {found['auc']}; {useful}.",
-        "alt_roc": _alt_roc(here),
-        "alt_risk": f"Predicted risks of {n} patients, {events} with the endpoint, by true outcome.",
-        "alt_calibration": _alt_calibration(found),
-        "alt_decision": f"Net benefit of {prose.listing([prose.model_name(m).lower() for m in models(scores[scores['kind'] != 'unfitted'])])}; {useful}.",
     }
 
 
@@ -64,29 +54,9 @@ def _formatted(row: pd.Series) -> str:
     return prose.number(row["estimate"]) if alone else prose.interval(row["estimate"], row["low"], row["high"])
 
 
-def _useful(curve: pd.DataFrame) -> str:
-    """The thresholds at which the model beats treating everybody and nobody, in words."""
-    better = curve.loc[curve["net_benefit"] > curve["treat_all"].clip(lower=0), "threshold"]
-    if better.empty:
-        return "no risk threshold of the declared range at which the model beats treating all or none"
-    return f"more net benefit than treating all or none at risk thresholds between {100 * better.min():.0f} % and {100 * better.max():.0f} %"
-
-
 def _thresholds(thresholds: pd.DataFrame) -> str:
     told = [f"{prose.model_name(row.model).lower()} {prose.number(row.threshold)}" for row in thresholds.itertuples()]
     return prose.listing(told) or "none (no training predictions)"
-
-
-def _alt_roc(here: pd.DataFrame) -> str:
-    aucs = here[here["metric"] == "auc"]
-    told = [f"{prose.model_name(r.model)} AUC {prose.interval(r.estimate, r.low, r.high)}" for r in aucs.itertuples()]
-    return "ROC curves. " + "; ".join(told) + "."
-
-
-def _alt_calibration(found: dict[str, str]) -> str:
-    if "calibration_slope" not in found:
-        return "No calibration curve: the scores are not probabilities."
-    return f"Calibration curve: slope {found['calibration_slope']}, calibration-in-the-large {found['calibration_in_the_large']}."
 
 
 def reader_numbers(scores: pd.DataFrame, tests: pd.DataFrame, switches: pd.DataFrame) -> dict[str, Any]:
@@ -114,5 +84,4 @@ def reader_numbers(scores: pd.DataFrame, tests: pd.DataFrame, switches: pd.DataF
                 for r in switches.itertuples()
             ]
         ),
-        "alt": f"AUC of {prose.listing(told)} with the model; mean change {change}.",
     }

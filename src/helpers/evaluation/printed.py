@@ -59,6 +59,8 @@ def _cell(here: pd.DataFrame, model: str, metric: str) -> str:
 def baselines(scores: pd.DataFrame) -> pd.DataFrame:
     """One row an unfitted comparator, one column a part."""
     here = scores[scores["kind"] == "unfitted"]
+    if here.empty:
+        return pd.DataFrame([["None declared (cohort.baselines)", ""]], columns=["Comparator", "AUC"])
     parts = list(dict.fromkeys(here["part"]))
     rows = []
     for (endpoint, model), of in here.groupby(["endpoint", "model"], sort=False):
@@ -102,7 +104,7 @@ def reclassification(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def nomogram(table: pd.DataFrame) -> pd.DataFrame:
-    """The equation: intercept and one row a term, with odds ratios per unit and per standard deviation."""
+    """The equation: intercept and one row a term, with odds ratios per unit and per SD; reference levels are left out."""
     rows = []
     for row in table.itertuples():
         name = (

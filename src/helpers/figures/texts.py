@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -231,3 +231,27 @@ def _cell(table: pd.DataFrame, row: str, column: str) -> float:
 
 def _sentence(first: str, rest: Sequence[str]) -> str:
     return " ".join([first, *(text[:1].upper() + text[1:] for text in rest)])
+
+
+def alt_selection(tables: Mapping[str, pd.DataFrame], *, threshold: float) -> dict[str, str]:
+    """Alternative texts of the figures of selection, by key of numbers.yml."""
+    return {
+        "alt_reproducibility": alt_reproducibility(tables["reproducibility"], threshold=threshold),
+        "alt_funnel": alt_funnel(tables["funnel"]),
+        "alt_lasso": alt_lasso(tables["lasso"]),
+        "alt_coefficients": alt_coefficients(tables["selected"]),
+    }
+
+
+def alt_statistics(
+    scores: pd.DataFrame, decision: pd.DataFrame, predictions: pd.DataFrame, *, model: str
+) -> dict[str, str]:
+    """Alternative texts of the figures of performance, by key of numbers.yml."""
+    fitted = scores[scores["kind"].isin(["oof", "frozen"])]
+    return {
+        "alt_panels": alt_panels(fitted, decision, model=model),
+        "alt_roc": alt_roc(fitted),
+        "alt_risk": alt_risk(predictions[predictions["kind"] != "apparent"], model=model),
+        "alt_calibration": alt_calibration(fitted, model=model),
+        "alt_decision": alt_decision(decision, model=model),
+    }

@@ -23,9 +23,14 @@ def panels(study: Study, images: pd.DataFrame, cases: pd.DataFrame) -> list[Pane
         case = cases.loc[cases[endpoint.name] == value, "case"].iloc[0]
         for sequence in study.parameters.cohort.sequences:
             of = images[(images["case"] == case) & (images["sequence"] == sequence)].sort_values("reader")
-            rows = [extract.ImageRow(*map(str, row)) for row in of[["case", "sequence", "reader", "image", "mask"]].to_numpy()]
+            rows = [
+                extract.ImageRow(*map(str, row))
+                for row in of[["case", "sequence", "reader", "image", "mask"]].to_numpy()
+            ]
             settings = study.parameters.imaging
-            picture = montage.slice_for_display(rows, mask_label=settings.mask_label, tolerance=settings.geometry_tolerance)
+            picture = montage.slice_for_display(
+                rows, mask_label=settings.mask_label, tolerance=settings.geometry_tolerance
+            )
             shown.append((f"{sequence}, {words}", *picture))
     return shown
 

@@ -37,7 +37,7 @@ def _hash(digest: str) -> str:
 def _table(heading: str, rows: list[tuple], columns: list[str]) -> str:
     if not rows:
         return ""
-    return f"**{heading}**\n\n{prose.markdown_table(pd.DataFrame(rows, columns=columns), align=dict.fromkeys(columns[:2], 'left'))}"
+    return f"**{heading}**\n\n{prose.markdown_table(pd.DataFrame(rows, columns=columns), left=2)}"
 
 
 def _stages(run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -62,7 +62,7 @@ def _fits(fits: list[Mapping[str, Any]]) -> str:
         for fit in fits
     ]  # fmt: skip
     columns = ["Endpoint", "Object", "Fitted on", "Patients", "Fingerprint"]
-    return prose.markdown_table(pd.DataFrame(rows, columns=columns), align={"Object": "left", "Fitted on": "left"})
+    return prose.markdown_table(pd.DataFrame(rows, columns=columns), left=2)
 
 
 def parameters(values: Mapping[str, Any]) -> str:

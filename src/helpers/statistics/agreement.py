@@ -171,9 +171,7 @@ def _kappa(kappa: float, variance: float, null: float, agreement: float, n: int,
     error = float(np.sqrt(variance))
     half = normal_quantile(level) * error
     z = float(kappa / np.sqrt(null)) if null > 0 else np.nan
-    return Kappa(
-        float(kappa), error, float(kappa - half), float(kappa + half), z, two_sided_p(z), agreement, n
-    )
+    return Kappa(float(kappa), error, float(kappa - half), float(kappa + half), z, two_sided_p(z), agreement, n)
 
 
 def _agreement_weights(k: int, weights: str | None) -> FloatArray:

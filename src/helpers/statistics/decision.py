@@ -49,9 +49,7 @@ def _variance_of_mean(gains: FloatArray) -> FloatArray:
     return gains.var(axis=1, ddof=1) / n if n > 1 else np.full(len(gains), np.nan)
 
 
-def _mean_and_error(
-    gains: FloatArray, events: BoolArray, prevalence: float | None
-) -> tuple[FloatArray, FloatArray]:
+def _mean_and_error(gains: FloatArray, events: BoolArray, prevalence: float | None) -> tuple[FloatArray, FloatArray]:
     """Mean and standard error of gains (t, n); at a stated prevalence the classes are weighted to it."""
     if prevalence is None:
         return gains.mean(axis=1), np.sqrt(_variance_of_mean(gains))
@@ -95,9 +93,7 @@ def decision_curve(
     with np.errstate(divide="ignore", invalid="ignore"):
         avoided = np.where(odds > 0, 100 * (benefit - treat_all) / odds, np.nan)
     standardized = benefit / share if share else np.full(at.shape, np.nan)
-    return DecisionCurve(
-        at, benefit, benefit - half, benefit + half, treat_all, error, avoided, standardized, share
-    )
+    return DecisionCurve(at, benefit, benefit - half, benefit + half, treat_all, error, avoided, standardized, share)
 
 
 @dataclass(frozen=True, eq=False)

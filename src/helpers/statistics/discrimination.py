@@ -143,9 +143,7 @@ def _normal_comparison(difference: float, variance: float, *, level: float, meth
     return Comparison(difference, difference - half, difference + half, z, np.nan, two_sided_p(z), method)
 
 
-def compare_paired(
-    truth: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, *, level: float = 0.95
-) -> Comparison:
+def compare_paired(truth: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, *, level: float = 0.95) -> Comparison:
     """AUC(a) - AUC(b) of two scores of the same patients: hypothesis of no difference, normal statistic.
 
     Scores that rank the patients alike differ by exactly 0, with p = 1. Only for models frozen before these
@@ -206,9 +204,7 @@ def compare_all(truth: ArrayLike, scores: ArrayLike) -> Comparison:
     return Comparison(np.nan, np.nan, np.nan, statistic, df, p, method)
 
 
-def bootstrap_auc(
-    truth: ArrayLike, score: ArrayLike, *, replicates: int = 2000, seed: int, level: float = 0.95
-) -> AUC:
+def bootstrap_auc(truth: ArrayLike, score: ArrayLike, *, replicates: int = 2000, seed: int, level: float = 0.95) -> AUC:
     """Area with its stratified percentile bootstrap interval over patients; none at perfect separation."""
     events, score = _checked(truth, score)
     area, m = float(delong(events, score)[0][0]), int(events.sum())

@@ -50,9 +50,7 @@ def mcnemar(b: int, c: int, *, n: int | None = None, level: float = 0.95) -> McN
     statistic = (b - c) ** 2 / discordant
     corrected = max(abs(b - c) - 1, 0) ** 2 / discordant
     p, corrected_p = stats.chi2.sf([statistic, corrected], 1)
-    return McNemar(
-        b, c, n, difference, float(mid), float(exact), statistic, float(p), corrected, float(corrected_p)
-    )
+    return McNemar(b, c, n, difference, float(mid), float(exact), statistic, float(p), corrected, float(corrected_p))
 
 
 def paired_proportions(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> McNemar:

@@ -110,9 +110,7 @@ def _checked(truth: ArrayLike, ratings: ArrayLike) -> tuple[BoolArray, FloatArra
     events, ratings = binary_truth(truth), np.asarray(ratings, dtype=float)
     require_both_classes(events)
     if ratings.ndim != 3 or ratings.shape[0] < 2 or ratings.shape[2] != events.size:
-        raise ValueError(
-            f"ratings must be (2 modalities or more, readers, {events.size}), not {ratings.shape}"
-        )
+        raise ValueError(f"ratings must be (2 modalities or more, readers, {events.size}), not {ratings.shape}")
     if not np.isfinite(ratings).all():
         raise ValueError("every reader must rate every case in every modality")
     if np.unique(ratings).size < 3:

@@ -139,9 +139,7 @@ def categorical_nri(
     return _from_moves(events, move, level)
 
 
-def continuous_nri(
-    truth: ArrayLike, old: ArrayLike, new: ArrayLike, *, level: float = 0.95
-) -> Reclassification:
+def continuous_nri(truth: ArrayLike, old: ArrayLike, new: ArrayLike, *, level: float = 0.95) -> Reclassification:
     """Category-free NRI: any rise or fall in risk (n,) counts."""
     events, old, new = _models(truth, old, new)
     return _from_moves(events, np.sign(new - old).astype(np.int64), level)

@@ -57,9 +57,7 @@ class HosmerLemeshow:
     smallest_expected: float
 
 
-def hosmer_lemeshow(
-    truth: ArrayLike, probability: ArrayLike, *, groups: int = 10, fitted_here: bool
-) -> HosmerLemeshow:
+def hosmer_lemeshow(truth: ArrayLike, probability: ArrayLike, *, groups: int = 10, fitted_here: bool) -> HosmerLemeshow:
     """Hosmer-Lemeshow test on the groups that exist: df = groups - 2 where the model was fitted, else groups.
 
     Ties can leave fewer groups than asked for, and df follows those. On patients the model never saw,

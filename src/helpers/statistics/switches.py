@@ -26,9 +26,7 @@ class Switches:
     n: int
 
 
-def switches(
-    truth: ArrayLike, call_unaided: ArrayLike, call_aided: ArrayLike, model_call: ArrayLike
-) -> Switches:
+def switches(truth: ArrayLike, call_unaided: ArrayLike, call_aided: ArrayLike, model_call: ArrayLike) -> Switches:
     """Count switched binary calls (n,) of a reader; ValueError when a call is not 0/1 or lengths differ."""
     events = binary_truth(truth)
     calls = [binary_truth(call) for call in (call_unaided, call_aided, model_call)]

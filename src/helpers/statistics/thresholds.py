@@ -190,9 +190,7 @@ def operating_point(
     return performance(*counts, method=method, level=level)
 
 
-def performance(
-    tp: int, fp: int, fn: int, tn: int, *, method: str = "wilson", level: float = 0.95
-) -> OperatingPoint:
+def performance(tp: int, fp: int, fn: int, tn: int, *, method: str = "wilson", level: float = 0.95) -> OperatingPoint:
     """Every measure of a two-by-two table; proportions by `method`, likelihood ratios by the log method."""
     n = tp + fp + fn + tn
     pairs = [(tp, tp + fn), (tn, tn + fp), (tp, tp + fp), (tn, tn + fn), (tp + tn, n)]
