@@ -41,3 +41,11 @@ def test_recorded_numbers_are_merged_by_key(tmp_path):
     prose.record(tmp_path, cohort={"patients": "51"})
     prose.record(tmp_path, model={"auc": "0.84"})
     assert prose.numbers(tmp_path) == {"cohort": {"patients": "51"}, "model": {"auc": "0.84"}}
+
+
+def test_an_estimate_that_cannot_be_had_is_said_once():
+    assert prose.interval(float("nan"), float("nan"), float("nan")) == "not estimable"
+
+
+def test_variables_are_named_as_clinicians_do():
+    assert [prose.variable(v) for v in ("days_since_rt", "kps", "age")] == ["Days since RT", "KPS", "Age"]

@@ -25,6 +25,8 @@ def number(value: float, digits: int = 2) -> str:
 
 def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
     """ "0.84 (0.73 to 0.93)"; without limits, the estimate and that no interval can be had."""
+    if not math.isfinite(estimate):
+        return NOT_ESTIMABLE
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{number(estimate, digits)} (interval {NOT_ESTIMABLE})"
     return f"{number(estimate, digits)} ({number(low, digits)} to {number(high, digits)})"
@@ -107,6 +109,26 @@ def model_name(model: str) -> str:
     return MODELS.get(
         model, model if any(c.isupper() for c in model) else f"{model.replace('_', ' ').capitalize()} alone"
     )
+
+
+ABBREVIATIONS = {
+    "kps": "KPS",
+    "rt": "RT",
+    "idh": "IDH",
+    "mgmt": "MGMT",
+    "ebv": "EBV",
+    "dna": "DNA",
+    "ki67": "Ki-67",
+    "who": "WHO",
+}
+
+
+def variable(name: str) -> str:
+    """A clinical variable or score as a reader meets it: "days_since_rt" -> "Days since RT"."""
+    if name in MODELS:
+        return f"{MODELS[name].split()[0]} score"
+    words = [ABBREVIATIONS.get(word, word) for word in name.split("_")]
+    return " ".join([words[0] if words[0] in ABBREVIATIONS.values() else words[0].capitalize(), *words[1:]])
 
 
 def part_name(part: str, kind: str = "") -> str:

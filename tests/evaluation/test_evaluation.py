@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from helpers import prose
 from helpers.errors import RadiogramError
-from helpers.evaluation import comparisons, curves, headline, performance, printed, thresholds
+from helpers.evaluation import comparisons, curves, headline, order, performance, printed, thresholds
 
 
 @pytest.fixture
@@ -106,5 +106,5 @@ def test_prose_leads_with_test_patients_and_the_nomogram(predictions, chosen, pa
     scores = performance.scores(predictions, thresholds=chosen)
     told = headline.numbers(scores, thresholds.table(chosen, supplied=False), lead="nomogram", parameters=parameters)
     assert told["judged"].startswith("40 test patients")
-    assert headline.model(predictions) == "nomogram"
+    assert order.lead(predictions) == "nomogram"
     assert np.isfinite(float(told["auc"][:4]))

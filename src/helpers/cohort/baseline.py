@@ -53,14 +53,14 @@ def _counts(groups: dict[str, pd.DataFrame], endpoint: Endpoint) -> list[str]:
 
 def _numeric(groups: dict[str, pd.DataFrame], endpoint: Endpoint, name: str) -> list[list[str]]:
     cells = _across(groups, endpoint, lambda g: _quartiles(g[name]), "")
-    return [[name, "median (quartiles)", *_with_differences(cells, groups, endpoint, name)]]
+    return [[prose.variable(name), "median (quartiles)", *_with_differences(cells, groups, endpoint, name)]]
 
 
 def _categorical(
     groups: dict[str, pd.DataFrame], endpoint: Endpoint, name: str, cases: pd.DataFrame
 ) -> list[list[str]]:
     blank = [""] * (3 * len(groups))
-    rows = [[name, "", *_with_differences(blank, groups, endpoint, name)]]
+    rows = [[prose.variable(name), "", *_with_differences(blank, groups, endpoint, name)]]
     for level in sorted(cases[name].dropna().unique()):
         rows.append(["", str(level), *_across(groups, endpoint, lambda g, v=level: _share(g[name].dropna() == v), "")])
     return rows

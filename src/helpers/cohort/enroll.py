@@ -120,7 +120,7 @@ def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.Data
         cases[endpoint.name] = manifest.binary(frame[endpoint.name], frame["patient"], endpoint, where=sheet.where)
     cases = cases.join(clinical.tidy(frame, cohort.clinical, where=sheet.where))
     if cohort.part_column:
-        cases[cohort.part_column] = frame[cohort.part_column] if cohort.part_column in frame else None
+        cases[cohort.part_column] = frame.get(cohort.part_column)
     names = [e.name for e in cohort.endpoints]
     unknown = cases[names].isna().any(axis=1)
     reasons = [(case, "cohort", "no endpoint") for case in cases.loc[unknown, "case"]]

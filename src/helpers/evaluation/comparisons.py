@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.errors import RadiogramError
-from helpers.evaluation import headline
+from helpers.evaluation import order
 from helpers.statistics.discrimination import compare_paired, holm
 
 COLUMNS = [
@@ -24,7 +24,7 @@ def comparisons(
     frozen = predictions[predictions["kind"] == "frozen"]
     rows = []
     for (endpoint, part), here in frozen.groupby(["endpoint", "part"], sort=False):
-        models = headline.models(here)
+        models = order.models(here)
         declared = [pair for pair in confirmatory if set(pair) <= set(models)]
         others = [p for p in combinations(models, 2) if not any(set(p) == set(d) for d in declared)]
         rows += _family(here, endpoint, part, declared, "confirmatory", level)

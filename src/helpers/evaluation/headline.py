@@ -11,17 +11,6 @@ from helpers.evaluation.printed import SINGLE
 from helpers.study import Parameters
 
 
-def models(predictions: pd.DataFrame) -> list[str]:
-    """Models in the order in which the report shows them: the combined one first."""
-    found = list(dict.fromkeys(predictions["model"]))
-    return sorted(found, key=lambda model: (model != "nomogram", found.index(model)))
-
-
-def model(predictions: pd.DataFrame) -> str:
-    """The model the report leads with: the nomogram where there is one, else the first."""
-    return models(predictions)[0]
-
-
 def judged(scores: pd.DataFrame) -> pd.DataFrame:
     """The rows the report leads with: test where there is one, else external, else out-of-fold."""
     for part in ("test", *sorted(p for p in scores["part"].unique() if p.startswith("external")), "train"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from helpers import prose
+from helpers.evaluation import order
 
 METRICS = {
     "auc": "AUC",
@@ -31,7 +34,7 @@ SINGLE = ("ici", "emax", "brier", "scaled_brier", "balanced_accuracy", "mcc", "f
 def performance(scores: pd.DataFrame) -> pd.DataFrame:
     """One row a metric, one column a model, blocks by endpoint and part; apparent predictions are left out."""
     judged = scores[scores["kind"].isin(["oof", "frozen"])]
-    models = list(dict.fromkeys(judged["model"]))
+    models = order.models(judged)
     rows = []
     for (endpoint, part, kind), here in judged.groupby(["endpoint", "part", "kind"], sort=False):
         rows.append([_block(here, endpoint, part, kind, scores), *[""] * len(models)])
@@ -104,18 +107,20 @@ def reclassification(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def nomogram(table: pd.DataFrame) -> pd.DataFrame:
-    """The equation: intercept and one row a term, with odds ratios per unit and per SD; reference levels are left out."""
-    rows = []
-    for row in table.itertuples():
-        name = (
-            "Intercept" if row.term == "(intercept)" else f"{row.variable}: {row.level}" if row.level else row.variable
-        )
-        odds = "" if row.term == "(intercept)" else prose.interval(row.odds_ratio, row.low, row.high)
-        per_sd = "" if row.term == "(intercept)" or row.level else prose.number(float(np.exp(row.coefficient * row.sd)))
-        p = "" if row.term == "(intercept)" else prose.p_cell(row.p)
-        rows.append((name, prose.number(row.coefficient, 4), odds, per_sd, p))
+    """The equation: intercept and one row a term, with odds ratios per unit and per SD."""
     columns = ["Term", "Coefficient (log odds)", "Odds ratio per unit (95 % interval)", "Odds ratio per SD", "P"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame([_term(row) for row in table.itertuples()], columns=columns)
+
+
+def _term(row: Any) -> tuple[str, str, str, str, str]:
+    coefficient = prose.number(row.coefficient, 4)
+    if row.term == "(intercept)":
+        return "Intercept", coefficient, "", "", ""
+    name = f"{prose.variable(row.variable)}: {row.level}" if row.level else f"{prose.variable(row.variable)}"
+    if not np.isfinite(row.standard_error):
+        return f"{name} (reference)", "0", "1", "", ""
+    per_sd = "" if row.level else prose.number(float(np.exp(row.coefficient * row.sd)))
+    return name, coefficient, prose.interval(row.odds_ratio, row.low, row.high), per_sd, prose.p_cell(row.p)
 
 
 def selected(table: pd.DataFrame, *, most: int = 20) -> pd.DataFrame:
@@ -124,7 +129,7 @@ def selected(table: pd.DataFrame, *, most: int = 20) -> pd.DataFrame:
     for signature, here in table.groupby("signature", sort=False):
         strongest = here.reindex(here["coefficient"].abs().sort_values(ascending=False, kind="stable").index)
         for row in strongest.head(most).itertuples():
-            scale = f"{row.mean:.4g} ({row.sd:.4g})"
+            scale = f"{row.mean:.4g} ({row.sd:.4g})".replace("-", "\N{MINUS SIGN}")
             rows.append(
                 (
                     prose.model_name(signature),

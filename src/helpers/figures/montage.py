@@ -26,7 +26,7 @@ def segmentation(panels: Sequence[Panel], *, field: float = 90.0) -> Figure:
     """
     if not panels:
         return theme.message("segmentation", "No image was read.")
-    count = min(len(panels), 3 if len(panels) <= 6 else 4)
+    count = min(len(panels), 3 if len(panels) in (3, 5, 6) else 4)
     layout = grid.Layout(
         width=theme.SINGLE if count == 1 else theme.DOUBLE,
         columns=count,

@@ -106,11 +106,7 @@ def _predictor(axis: Axis, shape: Geometry, example: Example | None) -> Ruler:
     else:
         marks = sorted((where(level), level) for level in axis.levels)
         start, stop = marks[0][0], marks[-1][0]
-    name = (
-        f"{names.signature(axis.variable)} score"
-        if axis.variable in names.SIGNATURES
-        else names.sentence_case(axis.variable)
-    )
+    name = prose.variable(axis.variable)
     own = {}
     if example:
         value = example[axis.variable]

@@ -10,8 +10,6 @@ from helpers import prose
 from helpers.reporting.evidence import Lead, leads
 from helpers.study import Study
 
-SCORES = ("radiomics", "deep")  # variables of the nomogram that are first-stage scores
-
 
 def selection(study: Study) -> str:
     """How many features of each signature came through each step."""
@@ -51,7 +49,7 @@ def _silent(row: tuple) -> bool:
 def _term(row: tuple) -> str:
     sign = "\N{MINUS SIGN}" if row.coefficient < 0 else "+"
     size = prose.number(abs(row.coefficient), 4)
-    name = f"{row.variable} score" if row.variable in SCORES else str(row.variable).replace("_", " ")
+    name = prose.variable(str(row.variable))
     what = f"[{name} is {row.level}]" if isinstance(row.level, str) and row.level else name
     return f"{sign} {size}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{_escaped(what)}"
 

@@ -75,7 +75,7 @@ def _out_of_fold(study: Study) -> Check:
     if not seen_by_own:
         return Check(claim, "not applicable", "no model has out-of-fold predictions", section)
     models = prose.count(len(seen_by_own), "model")
-    seen = f"{models}, {sum(seen_by_own) or 'no'} patients scored only by models that saw them"
+    seen = f"{models}; {sum(seen_by_own) or 'no'} patients scored by a fit that saw them"
     return Check(claim, _verdict(sum(seen_by_own) == 0), seen, section)
 
 
