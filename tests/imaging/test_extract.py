@@ -147,7 +147,7 @@ def test_mask_on_another_grid_is_said_with_both_files(row, settings, tmp_path, b
     mask.SetOrigin((5, 0, 0))
     sentence = reason(row(mask=mask), settings(), tmp_path)
     assert "P1_T1_reader1_mask.nii.gz on " in sentence
-    assert "another grid than the image (origin in mm by (5, 0, 0))" in sentence
+    assert "another grid than the image (origin differs by (5, 0, 0) mm)" in sentence
 
 
 def test_slightly_moved_mask_is_repaired_and_reported(row, settings, tmp_path, builders):

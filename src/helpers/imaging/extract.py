@@ -132,7 +132,7 @@ def preflight(parameters: Parameters, *, cases: int, readers: int) -> None:
 
 def _rows(frame: pd.DataFrame) -> list[ImageRow]:
     """One case's rows, readers in order within the order of the table."""
-    named = frame[["case", "sequence", "reader", "image", "mask"]].sort_values("reader", kind="stable")
+    named = frame[["case", "sequence", "reader", "image", "mask"]].sort_values("reader", kind="stable").fillna("")
     return [ImageRow(*map(str, row)) for row in named.itertuples(index=False)]
 
 

@@ -40,12 +40,13 @@ def mismatch(a: sitk.Image, b: sitk.Image) -> float:
 
 def _differences(mask: sitk.Image, image: sitk.Image) -> str:
     deltas = {
-        "size in voxels": np.subtract(mask.GetSize(), image.GetSize()),
-        "origin in mm": np.subtract(mask.GetOrigin(), image.GetOrigin()),
-        "spacing in mm": np.subtract(mask.GetSpacing(), image.GetSpacing()),
-        "direction": np.subtract(mask.GetDirection(), image.GetDirection()),
+        "size": (np.subtract(mask.GetSize(), image.GetSize()), " voxels"),
+        "origin": (np.subtract(mask.GetOrigin(), image.GetOrigin()), " mm"),
+        "spacing": (np.subtract(mask.GetSpacing(), image.GetSpacing()), " mm"),
+        "direction": (np.subtract(mask.GetDirection(), image.GetDirection()), ""),
     }
-    return ", ".join(f"{name} by {_vector(delta)}" for name, delta in deltas.items() if np.any(np.abs(delta) > 1e-6))
+    differing = {name: found for name, found in deltas.items() if np.any(np.abs(found[0]) > 1e-6)}
+    return ", ".join(f"{name} differs by {_vector(delta)}{unit}" for name, (delta, unit) in differing.items())
 
 
 def _vector(delta: np.ndarray) -> str:

@@ -59,6 +59,8 @@ def _chosen(present: Sequence[float], label: int, path: Path | str) -> tuple[flo
 
 
 def _volume(path: Path, *, what: str) -> sitk.Image:
+    if path == Path():
+        raise CaseError(f"no {what} is named: complete its row in the manifest, or leave the case out.")
     if path.is_dir():
         raise CaseError(f"{what} {shown(path)} is a folder: convert the series to one NIfTI or NRRD file.")
     if not path.is_file():
