@@ -27,9 +27,9 @@ def test_mismatch_counts_what_spacing_does_at_the_far_corner(builders):
 @pytest.mark.parametrize(
     ("change", "stated"),
     [
-        (lambda mask: mask.SetOrigin((3, 0, 0)), r"origin in mm by \(3, 0, 0\)"),
-        (lambda mask: mask.SetSpacing((1, 1.2, 2.5)), r"spacing in mm by \(0, 0, 0\.5\)"),
-        (lambda mask: mask.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1)), r"direction by \(-2, 0, 0, 0, -2, 0"),
+        (lambda mask: mask.SetOrigin((3, 0, 0)), r"origin differs by \(3, 0, 0\) mm"),
+        (lambda mask: mask.SetSpacing((1, 1.2, 2.5)), r"spacing differs by \(0, 0, 0\.5\) mm"),
+        (lambda mask: mask.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1)), r"direction differs by \(-2, 0, 0, 0, -2, 0"),
     ],
 )
 def test_large_mismatch_is_refused_with_its_deltas(builders, change, stated):
@@ -41,7 +41,7 @@ def test_large_mismatch_is_refused_with_its_deltas(builders, change, stated):
 
 def test_other_size_is_refused_with_its_delta(builders):
     mask = builders.volume(builders.ball((15, 20, 18)))
-    with pytest.raises(CaseError, match=r"size in voxels by \(0, 0, -1\)"):
+    with pytest.raises(CaseError, match=r"size differs by \(0, 0, -1\) voxels"):
         geometry.align(mask, builders.volume(builders.texture()), 1000.0)
 
 

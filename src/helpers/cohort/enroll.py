@@ -16,6 +16,7 @@ from helpers.study import Parameters, Study
 from helpers.tables import empty
 
 SHEET = ("patient", "center")
+SCANS = "cohort"  # folder of a phantom's scans, in the run's folder
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,18 @@ def _with_measurements(enrolled: Enrolled, sheet: _Sheet, study: Study, mapper: 
 
 
 def _rendered(study: Study, mapper: Callable) -> pd.DataFrame:
+    """Table `images` of a phantom; paths start from the run's folder, so that the table is the same wherever it is kept."""
     drawn = phantom.draw(study.parameters)
-    return phantom.write_images(drawn, study.parameters, study.folder / "cohort", mapper=mapper)
+    images = phantom.write_images(drawn, study.parameters, study.folder / SCANS, mapper=mapper)
+    inside = {column: [str(Path(p).relative_to(study.folder)) for p in images[column]] for column in ("image", "mask")}
+    return images.assign(**inside)
+
+
+def images(study: Study) -> pd.DataFrame:
+    """Table `images` with every path to be found from anywhere; None where a manifest names none."""
+    table = study.tables.read("images")
+    found = {c: [None if pd.isna(p) else str(study.folder / p) for p in table[c]] for c in ("image", "mask")}
+    return table.assign(**found)
 
 
 def _replace(enrolled: Enrolled, **changed: pd.DataFrame) -> Enrolled:
