@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation import headline
+from helpers.evaluation import headline, order
 from helpers.study import Endpoint, Study
 
 # A test part with fewer events than this cannot give a precise answer (statistics: 100 events for validation).
@@ -66,7 +66,7 @@ class Lead:
 
 def leads(study: Study) -> list[Lead]:
     """The leading model and part of every endpoint, in the order of the parameters."""
-    model = headline.model(study.tables.read("predictions"))
+    model = order.lead(study.tables.read("predictions"))
     scores = study.tables.read("scores")
     found = []
     for endpoint in study.parameters.cohort.endpoints:
