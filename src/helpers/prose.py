@@ -123,12 +123,13 @@ ABBREVIATIONS = {
 }
 
 
-def variable(name: str) -> str:
-    """A clinical variable or score as a reader meets it: "days_since_rt" -> "Days since RT"."""
-    if name in MODELS:
-        return f"{MODELS[name].split()[0]} score"
-    words = [ABBREVIATIONS.get(word, word) for word in name.split("_")]
-    return " ".join([words[0] if words[0] in ABBREVIATIONS.values() else words[0].capitalize(), *words[1:]])
+def variable(name: str, *, inline: bool = False) -> str:
+    """A clinical variable or score as a reader meets it: "days_since_rt" -> "Days since RT"; `inline` keeps it lower-case."""
+    words = [name, "score"] if name in MODELS else name.split("_")
+    words = [ABBREVIATIONS.get(word, word) for word in words]
+    if inline or words[0] in ABBREVIATIONS.values():
+        return " ".join(words)
+    return " ".join([words[0].capitalize(), *words[1:]])
 
 
 def part_name(part: str, kind: str = "") -> str:

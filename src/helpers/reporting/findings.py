@@ -49,7 +49,7 @@ def _silent(row: tuple) -> bool:
 def _term(row: tuple) -> str:
     sign = "\N{MINUS SIGN}" if row.coefficient < 0 else "+"
     size = prose.number(abs(row.coefficient), 4)
-    name = prose.variable(str(row.variable))
+    name = prose.variable(str(row.variable), inline=True)
     what = f"[{name} is {row.level}]" if isinstance(row.level, str) and row.level else name
     return f"{sign} {size}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{_escaped(what)}"
 
