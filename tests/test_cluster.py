@@ -61,6 +61,7 @@ def test_a_case_that_hangs_is_given_up():
     assert "no result within 0.05 minutes" in outcomes[0].error
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_named():
     with pytest.raises(RadiogramError, match="No Dask scheduler answers at tcp://127.0.0.1:1"):
         list(cluster.map_cases(square, range(3), execution=execution(scheduler="tcp://127.0.0.1:1")))

@@ -46,7 +46,7 @@ def new(name: str) -> list[Path]:
     for path in (study, sheet):
         if path.exists():
             raise RadiogramError(f"params/{path.name} is there already: choose another name or take it away first.")
-    defaults = (folder / "_defaults.yaml").read_text().split("\n\n", 1)[1]
+    defaults = (folder / "_defaults.yaml").read_text().split("\n", 1)[1]
     commented = "\n".join(f"# {line}" if line else "" for line in defaults.splitlines())
     write_whole(study, lambda path: path.write_text(HEADER.format(name=name) + "\n" + commented + "\n"))
     write_whole(sheet, lambda path: path.write_text(TEMPLATE))

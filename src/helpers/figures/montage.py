@@ -21,7 +21,7 @@ Panel = tuple[str, np.ndarray, Sequence[tuple[str, np.ndarray]], tuple[float, fl
 def segmentation(panels: Sequence[Panel], *, field: float = 90.0) -> Figure:
     """Slices in gray with the readers' contours, a 20 mm bar, and Dice where two readers drew.
 
-    A panel is (title, image (y, x), [(reader, mask (y, x))], pixel in mm as one number or (y, x)). Around the
+    A panel is ("sequence: what it shows", image (y, x), [(reader, mask (y, x))], pixel in mm as one number or (y, x)). Around the
     lesion `field` mm are shown, more where the lesion needs it. The figure is shown as PNG.
     """
     if not panels:
@@ -43,8 +43,10 @@ def segmentation(panels: Sequence[Panel], *, field: float = 90.0) -> Figure:
     for ax, (title, image, masks, spacing) in zip(sum(axes, []), panels, strict=True):
         pixel = (spacing, spacing) if np.isscalar(spacing) else tuple(spacing)
         _slice(ax, image, masks, pixel, looks, field)
-        note = f"Dice {prose.number(dice(masks[0][1], masks[1][1]))}" if len(masks) == 2 else ""
-        grid.title(ax, names.shorten(title.replace("_", " "), layout.panel_width(), theme.BODY, "bold"), note or " ")
+        head, _, note = title.replace("_", " ").partition(": ")
+        overlap = f" · Dice {prose.number(dice(masks[0][1], masks[1][1]))}" if len(masks) == 2 else ""
+        head = names.shorten(head + overlap, layout.panel_width(), theme.BODY, "bold")
+        grid.title(ax, head, names.shorten(note, layout.panel_width()) or " ")
     _key(axes[0][0], looks)
     return theme.as_image(figure)
 

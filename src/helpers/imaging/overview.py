@@ -31,7 +31,7 @@ def panels(study: Study, images: pd.DataFrame, cases: pd.DataFrame) -> list[Pane
             picture = montage.slice_for_display(
                 rows, mask_label=settings.mask_label, tolerance=settings.geometry_tolerance
             )
-            shown.append((f"{sequence}, {words}", *picture))
+            shown.append((f"{sequence}: {words}", *picture))
     return shown
 
 
