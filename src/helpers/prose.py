@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,11 @@ def model_name(model: str) -> str:
     return MODELS.get(
         model, model if any(c.isupper() for c in model) else f"{model.replace('_', ' ').capitalize()} alone"
     )
+
+
+def reader_name(reader: str) -> str:
+    """ "reader1" -> "reader 1"; a name that a user gave stays as it is."""
+    return re.sub(r"(?<=[a-z])(?=\d+$)", " ", reader)
 
 
 ABBREVIATIONS = {

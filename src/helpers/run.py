@@ -20,7 +20,7 @@ from helpers import study as studies
 from helpers.cohort import inputs
 from helpers.errors import RadiogramError
 from helpers.study import Study
-from helpers.tables import write_whole
+from helpers.tables import full_disk, write_whole
 
 PACKAGES = (
     "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "pyradiomics", "SimpleITK", "torch", "timm", "numba",
@@ -168,6 +168,8 @@ def _papermill(source: Path, study: Study, *, parameters: dict[str, str]) -> Non
             raise RadiogramError(error.evalue) from None
         os.replace(beside, study.folder / "failed.ipynb")
         raise
+    except OSError as error:
+        raise full_disk(error, target.name) from error
     finally:
         beside.unlink(missing_ok=True)
 

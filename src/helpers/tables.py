@@ -196,13 +196,16 @@ def write_whole(path: Path, write) -> None:
         write(beside)
         os.replace(beside, path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RadiogramError(
-                f"The disk is full: {path.name} could not be written. Free some space and run again."
-            ) from error
-        raise
+        raise full_disk(error, path.name) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def full_disk(error: OSError, name: str) -> Exception:
+    """The sentence for a disk that is full; any other error as it is."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RadiogramError(f"The disk is full: {name} could not be written. Free some space and run again.")
+    return error
 
 
 def _declared(name: str, frame: pd.DataFrame) -> pd.DataFrame:

@@ -52,7 +52,9 @@ def parameters(tmp_path_factory):
     def make(**overrides: object) -> Parameters:
         path = tmp_path_factory.mktemp("study") / "trial.yaml"
         path.write_text(STUDY)
-        return load(path, overrides=["selection.lasso_rule=min", *[f"{name}={value}" for name, value in overrides.items()]]).parameters
+        return load(
+            path, overrides=["selection.lasso_rule=min", *[f"{name}={value}" for name, value in overrides.items()]]
+        ).parameters
 
     return make
 

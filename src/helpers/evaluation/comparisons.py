@@ -10,10 +10,9 @@ import pandas as pd
 from helpers.errors import RadiogramError
 from helpers.evaluation import order
 from helpers.statistics.discrimination import compare_paired, holm
+from helpers.tables import DECLARED
 
-COLUMNS = [
-    "endpoint", "part", "model_a", "model_b", "test", "estimate", "low", "high", "statistic", "df", "p", "p_holm", "family",
-]  # fmt: skip
+COLUMNS = list(DECLARED["comparisons"].names)
 TEST = "difference in AUC, paired DeLong"
 
 

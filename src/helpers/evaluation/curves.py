@@ -12,6 +12,7 @@ from helpers.statistics.decision import decision_curve
 from helpers.statistics.discrimination import roc_curve
 from helpers.statistics.thresholds import Threshold
 from helpers.study import Statistics
+from helpers.tables import DECLARED
 
 KEY = ["endpoint", "model", "part", "kind"]
 
@@ -88,20 +89,7 @@ def reclassification(
                 new, old = wide[a].to_numpy(), wide[b].to_numpy()
                 found = _measures(truth, old, new, _cuts(thresholds, endpoint, a, b, statistics), statistics, seed)
                 rows += [(endpoint, part, a, b, *row) for row in found]
-    columns = [
-        "endpoint",
-        "part",
-        "model_a",
-        "model_b",
-        "measure",
-        "estimate",
-        "low",
-        "high",
-        "events",
-        "nonevents",
-        "method",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(DECLARED["reclassification"].names))
 
 
 def _cuts(

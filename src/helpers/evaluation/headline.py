@@ -55,7 +55,7 @@ def reader_numbers(scores: pd.DataFrame, tests: pd.DataFrame, switches: pd.DataF
     change = prose.interval(*mean.iloc[0][["estimate", "low", "high"]]) if len(mean) else prose.NOT_ESTIMABLE
     aucs = scores[scores["metric"] == "auc"].set_index(["reader", "condition"])["estimate"]
     told = [
-        f"{reader} from {prose.number(aucs[reader, 'unaided'])} to {prose.number(aucs[reader, 'aided'])}"
+        f"{prose.reader_name(reader)} from {prose.number(aucs[reader, 'unaided'])} to {prose.number(aucs[reader, 'aided'])}"
         for reader in readers
         if (reader, "aided") in aucs.index
     ]

@@ -12,8 +12,9 @@ from helpers.statistics.calibration import calibration
 from helpers.statistics.discrimination import auc
 from helpers.statistics.thresholds import Threshold, operating_point
 from helpers.study import Baseline, Parameters
+from helpers.tables import DECLARED
 
-COLUMNS = ["endpoint", "model", "part", "kind", "metric", "estimate", "low", "high", "method", "n", "events"]
+COLUMNS = list(DECLARED["scores"].names)
 PROPORTIONS = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 Row = tuple[str, float, float, float, str]
 NONE = float("nan")

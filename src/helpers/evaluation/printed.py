@@ -179,7 +179,7 @@ def readers(table: pd.DataFrame) -> pd.DataFrame:
             for m in ("auc", "sensitivity", "specificity")
         ]
         seconds = prose.interval(*cell.loc["seconds", ["estimate", "low", "high"]], digits=0)
-        rows.append((reader, condition, *values, seconds))
+        rows.append((prose.reader_name(reader).capitalize(), condition, *values, seconds))
     return pd.DataFrame(
         rows, columns=["Reader", "Condition", "AUC", "Sensitivity", "Specificity", "Seconds a case, median (quartiles)"]
     )
@@ -189,7 +189,7 @@ def reader_comparisons(table: pd.DataFrame) -> pd.DataFrame:
     """Aided minus unaided, a row a reader and metric."""
     rows = [
         (
-            row.reader,
+            prose.reader_name(row.reader).capitalize(),
             METRICS[row.metric],
             prose.interval(row.estimate, row.low, row.high),
             prose.p_cell(row.p),

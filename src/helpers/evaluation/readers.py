@@ -12,9 +12,10 @@ from helpers.statistics.discrimination import auc, compare_paired
 from helpers.statistics.readers import mrmc
 from helpers.statistics.readers import switches as count_switches
 from helpers.statistics.thresholds import paired_proportions, proportion
+from helpers.tables import DECLARED
 
-SCORES = ["endpoint", "reader", "condition", "metric", "estimate", "low", "high", "method", "n", "events"]
-CONTRASTS = ["endpoint", "reader", "metric", "estimate", "low", "high", "statistic", "df", "p", "method"]
+SCORES = list(DECLARED["reader_scores"].names)
+CONTRASTS = list(DECLARED["reader_comparisons"].names)
 CONDITIONS = ("unaided", "aided")
 
 
