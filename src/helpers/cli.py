@@ -47,7 +47,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Run STUDY through its notebooks to a report.")
 @click.argument("study")
 @Set
 @Scheduler
@@ -62,7 +62,7 @@ def report(study: str, overrides: tuple[str, ...], scheduler: str | None) -> Non
     click.echo(f"Report: {page}")
 
 
-@main.command()
+@main.command(short_help="Check STUDY's input and say what would be excluded; writes nothing.")
 @click.argument("study")
 @Set
 @Scheduler
@@ -75,7 +75,7 @@ def check(study: str, overrides: tuple[str, ...], scheduler: str | None) -> None
         click.echo(line)
 
 
-@main.command()
+@main.command(short_help="Start a study of your own: params/NAME.yaml and .csv.")
 @click.argument("name")
 @sentence
 def new(name: str) -> None:
@@ -85,7 +85,7 @@ def new(name: str) -> None:
     click.echo(f"Fill in params/{name}.csv, adapt params/{name}.yaml, then: radiogram check {name}")
 
 
-@main.command()
+@main.command(short_help="Say what this machine has.")
 @sentence
 def doctor() -> None:
     """Say what this machine has: versions, renderer, weights, cores, memory, disk."""
@@ -93,7 +93,7 @@ def doctor() -> None:
         click.echo(line)
 
 
-@main.command()
+@main.command(short_help="Evaluate a CSV of patient, part, truth and models.")
 @click.argument("scores", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for tables and report.html."

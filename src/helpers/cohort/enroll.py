@@ -197,7 +197,7 @@ def _features(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.
         *parameters.cohort.clinical,
     }
     known |= {parameters.cohort.part_column}
-    names = [c for c in sheet.frame if c not in known]
+    names = [c for c in sheet.frame if c not in known and not c.startswith("diagnostics_")]  # PyRadiomics' own remarks
     words = [c for c in names if not pd.api.types.is_numeric_dtype(sheet.frame[c])]
     if words:
         raise RadiogramError(
