@@ -181,7 +181,7 @@ def _gate(parameters: Parameters) -> str:
     judged = "the lower 95 % limit" if rules.icc_bound == "low" else "the estimate"
     masks = "two readers' masks"
     if rules.reproducibility == "perturbation":
-        masks = "the mask and its perturbed copies, as there was no second reader"
+        masks = "the mask and its perturbed copies (there was no second reader)"
     return (
         f"A feature was kept if {judged} of its intraclass correlation ICC(A,1) [@koo2016] between {masks} was at least "
         f"{rules.icc_threshold:g}."
@@ -204,7 +204,7 @@ def _model(parameters: Parameters) -> str:
     if parameters.cohort.clinical and "clinical" in (*modeling.signatures, *modeling.nomogram):
         variables = f" Clinical variables were chosen beforehand: {prose.listing(parameters.cohort.clinical)}."
     return (
-        f"First-stage models gave a {names}, each cross-fitted in {modeling.folds} folds: a training patient's score comes from "
+        f"First-stage models gave the {names}, each cross-fitted in {modeling.folds} folds: a training patient's score comes from "
         f"a model that never saw the patient.{variables} The nomogram is a logistic regression on {enters}, fitted on these "
         "out-of-fold scores, never on scores of patients the first stage was fitted on. Test patients were scored once, by the "
         "models fitted on all training patients."
