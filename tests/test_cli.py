@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from helpers import scaffold
+from helpers import parameters, scaffold
 from helpers import study as studies
 from helpers.cli import main
 
@@ -61,7 +61,7 @@ def test_a_new_study_shows_every_parameter(tmp_path, monkeypatch, house):
     (tmp_path / "params" / "_defaults.yaml").write_text((house / "params" / "_defaults.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     text = scaffold.new("mine")[0].read_text()
-    for name in studies.known_parameters():
+    for name in parameters.known_parameters():
         assert f"{name.rsplit('.', 1)[-1]}:" in text
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from helpers import study
+from helpers import parameters, study
 from helpers.errors import RadiogramError
 
 MINIMAL = "title: Trial\ncohort: {sequences: [T1c]}\n"
@@ -22,7 +22,7 @@ def leaves(values, prefix=""):
 
 def test_defaults_hold_exactly_the_known_parameters(house):
     defaults = yaml.safe_load((house / "params" / "_defaults.yaml").read_text())
-    assert sorted(leaves(defaults)) == sorted(study.known_parameters())
+    assert sorted(leaves(defaults)) == sorted(parameters.known_parameters())
 
 
 def test_every_parameter_has_a_comment(house):
@@ -32,10 +32,10 @@ def test_every_parameter_has_a_comment(house):
 
 
 def test_every_parameter_is_read_somewhere(house):
-    code = "\n".join(p.read_text() for p in (house / "src").rglob("*.py") if p.name != "study.py")
+    code = "\n".join(p.read_text() for p in (house / "src").rglob("*.py") if p.name != "parameters.py")
     code += "\n".join(p.read_text() for p in (house / "notebooks").glob("*.ipynb"))
-    code += (house / "src/helpers/study.py").read_text().split("class Parameters")[1]
-    names = {name.rsplit(".", 1)[-1] for name in study.known_parameters()}
+    code += (house / "src/helpers/parameters.py").read_text().split("class Parameters")[1]
+    names = {name.rsplit(".", 1)[-1] for name in parameters.known_parameters()}
     unread = {n for n in names if not re.search(rf"\.{n}\b|[\"']{n}[\"']", code)}
     assert not unread
 

@@ -1,5 +1,5 @@
 """Radiogram's library: notebooks call and show, helpers compute.
 
-Rooms, in the order of imports (a room imports only from rooms above it): errors, study, tables, prose, cluster;
+Rooms, in the order of imports (a room imports only from rooms above it): errors, tables, parameters, study, prose, cluster;
 statistics; cohort; imaging; learning; evaluation; figures; reporting; run, cli.
 """

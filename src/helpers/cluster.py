@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from helpers.errors import CaseError, RadiogramError
-from helpers.study import Execution
+from helpers.parameters import Execution
 
 os.environ.setdefault("DASK_DISTRIBUTED__WORKER__DAEMON", "False")
 

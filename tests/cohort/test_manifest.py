@@ -5,7 +5,7 @@ import pytest
 
 from helpers.cohort import manifest
 from helpers.errors import RadiogramError
-from helpers.study import Endpoint
+from helpers.parameters import Endpoint
 
 PROGRESSION = Endpoint(name="progression", positive="true progression", negative="pseudoprogression")
 

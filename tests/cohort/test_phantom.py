@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 from helpers.cohort import phantom
 from helpers.cohort.phantom.clinical import VARIABLES
 from helpers.errors import RadiogramError
-from helpers.study import Parameters, house
+from helpers.parameters import Parameters
+from helpers.study import house
 
 TWO = [
     {"name": "mutation", "positive": "yes", "negative": "no"},

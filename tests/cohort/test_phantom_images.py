@@ -12,7 +12,8 @@ from scipy.stats import skew, spearmanr
 from helpers.cohort import phantom
 from helpers.cohort.phantom import images
 from helpers.errors import RadiogramError
-from helpers.study import Parameters, house
+from helpers.parameters import Parameters
+from helpers.study import house
 
 # The head of the defaults on a grid half as fine.
 COARSE = {"shape": [24, 40, 36], "spacing": [5.0, 4.4, 4.4]}

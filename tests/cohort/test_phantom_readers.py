@@ -7,7 +7,8 @@ import yaml
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from helpers.cohort import phantom
-from helpers.study import Parameters, house
+from helpers.parameters import Parameters
+from helpers.study import house
 
 
 def parameters(**options) -> Parameters:

@@ -11,7 +11,8 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from helpers.imaging.extract import ImageRow
-from helpers.study import Parameters, load
+from helpers.parameters import Parameters
+from helpers.study import load
 
 
 @pytest.fixture

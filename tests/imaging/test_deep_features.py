@@ -6,7 +6,7 @@ import SimpleITK as sitk
 
 from helpers.errors import RadiogramError
 from helpers.imaging import deep, weights
-from helpers.study import Deep
+from helpers.parameters import Deep
 
 SMALL = "convnext_atto"  # 3 million parameters; the names of its tensors are ConvNeXt-Tiny's
 

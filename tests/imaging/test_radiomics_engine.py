@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from helpers.errors import CaseError
 from helpers.imaging.radiomics import filters, measure
-from helpers.study import Radiomics
+from helpers.parameters import Radiomics
 
 ALL_CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 

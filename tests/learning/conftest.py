@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from helpers.learning.rows import Rows, rows_from_tables, training_rows
-from helpers.study import Parameters, load
+from helpers.parameters import Parameters
+from helpers.study import load
 
 STUDY = """
 title: trial

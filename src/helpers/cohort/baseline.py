@@ -6,7 +6,7 @@ import pandas as pd
 
 from helpers import prose
 from helpers.cohort.clinical import is_numeric, standardized_difference
-from helpers.study import Endpoint
+from helpers.parameters import Endpoint
 
 
 def table_one(cases: pd.DataFrame, *, endpoint: Endpoint, clinical: tuple[str, ...]) -> pd.DataFrame:

@@ -12,7 +12,8 @@ import pandas as pd
 from helpers.cohort import clinical, manifest, phantom, split
 from helpers.cohort.importers import sts, ucsf_pdgm
 from helpers.errors import RadiogramError
-from helpers.study import Parameters, Study
+from helpers.parameters import Parameters
+from helpers.study import Study
 from helpers.tables import empty
 
 SHEET = ("patient", "center")

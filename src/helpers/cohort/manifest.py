@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.errors import RadiogramError
-from helpers.study import Endpoint
+from helpers.parameters import Endpoint
 
 MISSING = {"", "na", "n/a", "nan", "none", "null", "unknown", "not available", "--", "."}
 DECIMAL_COMMA = re.compile(r"^\s*-?\d+,\d+\s*$")

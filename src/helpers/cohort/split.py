@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.errors import RadiogramError
-from helpers.study import Cohort
+from helpers.parameters import Cohort
 
 
 def assign(cases: pd.DataFrame, cohort: Cohort, *, seed: int) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from helpers import prose
-from helpers.study import Cohort, Study
+from helpers.parameters import Cohort
+from helpers.study import Study
 
 
 def public(exclusions: pd.DataFrame) -> pd.DataFrame:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from helpers.evaluation.performance import are_probabilities, groups
+from helpers.parameters import Statistics
 from helpers.statistics import reclassification as nri
 from helpers.statistics.calibration import calibration_curve
 from helpers.statistics.decision import decision_curve
 from helpers.statistics.discrimination import roc_curve
 from helpers.statistics.thresholds import Threshold
-from helpers.study import Statistics
 from helpers.tables import DECLARED
 
 KEY = ["endpoint", "model", "part", "kind"]

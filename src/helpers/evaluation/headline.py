@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers import prose
 from helpers.evaluation.printed import SINGLE
-from helpers.study import Parameters
+from helpers.parameters import Parameters
 
 
 def judged(scores: pd.DataFrame) -> pd.DataFrame:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from helpers.errors import RadiogramError
+from helpers.parameters import Baseline, Parameters
 from helpers.statistics.calibration import calibration
 from helpers.statistics.discrimination import auc
 from helpers.statistics.thresholds import Threshold, operating_point
-from helpers.study import Baseline, Parameters
 from helpers.tables import DECLARED
 
 COLUMNS = list(DECLARED["scores"].names)

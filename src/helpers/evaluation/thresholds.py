@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.parameters import Statistics
 from helpers.statistics.thresholds import OutOfFold, Threshold
-from helpers.study import Statistics
 
 SUPPLIED = "supplied as out-of-fold"
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from helpers.imaging import geometry, preprocess
 from helpers.imaging.weights import default_configuration, file_digest, load, weights_path, weights_record
-from helpers.study import Deep
+from helpers.parameters import Deep
 
 if TYPE_CHECKING:
     import torch

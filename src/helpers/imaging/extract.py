@@ -15,8 +15,9 @@ from helpers import tables
 from helpers.errors import CaseError, RadiogramError
 from helpers.imaging import deep, sequence
 from helpers.imaging.radiomics import measure
+from helpers.parameters import Parameters
 from helpers.prose import listing
-from helpers.study import Parameters, Study
+from helpers.study import Study
 
 MAIN = "reader1"
 COPIES = 3  # of the feature table that pandas and parquet hold at once

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from helpers.imaging import extract
-from helpers.study import Parameters, Study
+from helpers.parameters import Parameters
+from helpers.study import Study
 
 
 def inspect(study: Study, images: pd.DataFrame, *, mapper: Callable) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from helpers.errors import CaseError
 from helpers.imaging import deep, geometry, perturbation, preprocess, read, store
 from helpers.imaging.radiomics import measure
-from helpers.study import Parameters
+from helpers.parameters import Parameters
 
 if TYPE_CHECKING:
     from helpers.imaging.extract import ImageRow

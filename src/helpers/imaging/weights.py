@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.errors import RadiogramError
 from helpers.imaging.store import digest
-from helpers.study import Deep
+from helpers.parameters import Deep
 
 if TYPE_CHECKING:
     import torch

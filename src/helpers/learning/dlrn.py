@@ -16,8 +16,8 @@ from helpers.learning.nomogram import Nomogram
 from helpers.learning.recalibration import Recalibration, recalibrate
 from helpers.learning.rows import Rows, require_training
 from helpers.learning.signatures import Signature
+from helpers.parameters import Parameters
 from helpers.statistics.thresholds import OutOfFold
-from helpers.study import Parameters
 
 NOMOGRAM = "nomogram"
 

@@ -22,8 +22,8 @@ from helpers.learning.dlrn import DLRN
 from helpers.learning.fitted import FloatArray
 from helpers.learning.rows import Rows, require_training, rows_from_tables, training_rows
 from helpers.learning.signatures import FeatureSignature, Signature
+from helpers.parameters import Parameters
 from helpers.statistics.thresholds import OutOfFold
-from helpers.study import Parameters
 from helpers.tables import empty
 
 Mapper = Callable[[Callable[[int], Any], list[int]], Iterator[Outcome]]

@@ -19,7 +19,7 @@ from helpers.learning.regression import Regression
 from helpers.learning.rows import Rows, require_training
 from helpers.learning.selection import Scaler
 from helpers.learning.stability import Gate
-from helpers.study import Parameters
+from helpers.parameters import Parameters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,8 +10,8 @@ import pandas as pd
 from helpers.errors import RadiogramError
 from helpers.learning.fitted import Fitted
 from helpers.learning.rows import Rows, require_training
+from helpers.parameters import Selection
 from helpers.statistics.agreement import icc
-from helpers.study import Selection
 
 # Below this the interval of an ICC says nothing; 30 are advised (Koo & Li 2016, doi 10.1016/j.jcm.2016.02.012).
 FEWEST_CASES = 5

@@ -8,7 +8,8 @@ import pandas as pd
 
 from helpers import prose
 from helpers.evaluation import headline, order
-from helpers.study import Endpoint, Study
+from helpers.parameters import Endpoint
+from helpers.study import Study
 
 # A test part with fewer events than this cannot give a precise answer (statistics: 100 events for validation).
 FEW_EVENTS = 100

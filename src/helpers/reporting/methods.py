@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from helpers import prose
 from helpers.cohort import enroll
-from helpers.study import Cohort, Parameters, Study
+from helpers.parameters import Cohort, Parameters
+from helpers.study import Study
 
 CLASSES = {
     "shape": "shape", "firstorder": "first-order", "glcm": "gray level co-occurrence", "glrlm": "gray level run length",

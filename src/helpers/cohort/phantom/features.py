@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers.cohort.phantom.chance import stream
 from helpers.cohort.phantom.latents import Phantom
-from helpers.study import Parameters
+from helpers.parameters import Parameters
 
 BLOCK = 10  # features that share a nuisance factor, as the members of a feature family do
 

@@ -20,7 +20,7 @@ from helpers.cohort.phantom.latents import Phantom
 from helpers.cohort.phantom.lesion import Lesion, Subject, appearance, grow, place
 from helpers.cohort.phantom.masks import HANDS, outline
 from helpers.errors import RadiogramError
-from helpers.study import Parameters
+from helpers.parameters import Parameters
 
 # Raised whenever rendering changes, so that files of an older phantom are not taken for this one's.
 VERSION = 1

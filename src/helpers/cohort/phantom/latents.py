@@ -13,7 +13,7 @@ from scipy.special import expit, ndtr
 from helpers.cohort.phantom import clinical
 from helpers.cohort.phantom.chance import stream
 from helpers.errors import RadiogramError
-from helpers.study import Parameters
+from helpers.parameters import Parameters
 
 # Log odds a standard deviation of (heterogeneity, clinical risk, vascularity), for the first and the second endpoint.
 WEIGHTS = np.array([[2.05, 1.5, 0.0], [0.9, 1.2, 2.05]])

@@ -11,7 +11,7 @@ from scipy.special import logit, ndtr, ndtri
 
 from helpers.cohort.phantom.chance import stream
 from helpers.cohort.phantom.latents import best_auc, predictor_sd
-from helpers.study import Parameters
+from helpers.parameters import Parameters
 
 SHARED = 0.4  # share of the variance of the readers' error that belongs to the case: hard cases are hard for both
 REREAD = 0.25  # sd of a second look at the same case, in sd of the impression

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from helpers.errors import CaseError
-from helpers.study import Radiomics
+from helpers.parameters import Radiomics
 
 FEW_LEVELS = 8
 SUGGESTED_LEVELS = 32

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from helpers.errors import CaseError
 from helpers.imaging import geometry
 from helpers.imaging.radiomics import discretize, filters
-from helpers.study import Radiomics
+from helpers.parameters import Radiomics
 
 ENGINE = 1  # raised when a change here changes a feature
 

@@ -1,0 +1,171 @@
+"""Every parameter of a study, typed and frozen; its default and meaning stand in params/_defaults.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Group(BaseModel):
+    """Frozen values; an unknown name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Endpoint(Group):
+    name: str
+    positive: str
+    negative: str
+
+
+class Baseline(Group):
+    name: str
+    column: str
+    direction: Literal["higher", "lower"]
+
+
+class Cohort(Group):
+    source: Literal["phantom", "manifest", "features", "scores", "sts", "ucsf_pdgm"]
+    root: Path | None
+    manifest: Path | None
+    features: Path | None
+    scores: Path | None
+    readings: Path | None
+    endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
+    sequences: tuple[str, ...]
+    clinical: tuple[str, ...]
+    baselines: tuple[Baseline, ...]
+    part_column: str | None
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    test_centers: tuple[str, ...]
+    external_centers: tuple[str, ...]
+    max_excluded_fraction: Fraction
+
+
+class Phantom(Group):
+    patients: Annotated[int, Field(ge=20)]
+    centers: Count
+    prevalence: Annotated[float, Field(gt=0, lt=1)]
+    signal: Annotated[float, Field(ge=0)]
+    second_prevalence: Annotated[float, Field(gt=0, lt=1)]
+    entry: Literal["images", "features"]
+    features: Count
+    informative_features: Annotated[int, Field(ge=0)]
+    shape: tuple[Count, Count, Count]
+    spacing: tuple[Positive, Positive, Positive]
+    missing_fraction: Fraction
+    readers: Count
+    reader_auc: Annotated[float, Field(gt=0.5, lt=1)]
+    reader_trust: Fraction
+
+
+class Imaging(Group):
+    spacing: tuple[Positive, Positive, Positive] | None
+    normalize: dict[str, Literal["zscore", "none"]]
+    clip_sd: Positive
+    mask_label: Count
+    geometry_tolerance: Annotated[float, Field(ge=0)]
+    minimum_voxels: Annotated[int, Field(ge=2)]
+    perturbations: Count
+
+
+FeatureClass = Literal["shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"]
+
+
+class Radiomics(Group):
+    enabled: bool
+    image_types: tuple[Literal["original", "log", "wavelet"], ...]
+    log_sigma: tuple[Positive, ...]
+    classes: tuple[FeatureClass, ...]
+    bin_count: Annotated[int, Field(ge=2)] | None
+    bin_width: Positive | None
+    maximum_levels: Annotated[int, Field(ge=2)]
+
+
+class Deep(Group):
+    enabled: bool
+    backbone: str
+    weights: str
+    slices: Count
+    margin: Annotated[float, Field(ge=0)]
+    size: Annotated[int, Field(ge=32)]
+
+
+class Selection(Group):
+    reproducibility: Literal["reader", "perturbation", "none"]
+    icc_threshold: Fraction
+    icc_bound: Literal["low", "estimate"]
+    redundancy: Annotated[float, Field(gt=0, le=1)]
+    lasso_folds: Annotated[int, Field(ge=3)]
+    lasso_rule: Literal["1se", "min"]
+    lasso_path: Annotated[int, Field(ge=10)]
+
+
+Signature = Literal["radiomics", "deep", "clinical"]
+
+
+class Modeling(Group):
+    signatures: tuple[Signature, ...]
+    nomogram: tuple[Signature, ...]
+    folds: Annotated[int, Field(ge=2)]
+
+
+class Statistics(Group):
+    level: Annotated[float, Field(gt=0.5, lt=1)]
+    bootstrap: Annotated[int, Field(ge=100)]
+    threshold_rule: Literal["youden", "sensitivity"]
+    target_sensitivity: Fraction
+    decision_range: tuple[Fraction, Fraction]
+    decision_rationale: str
+    reclassification_cuts: tuple[Fraction, ...]
+    comparisons: tuple[tuple[str, str], ...]
+
+
+class Report(Group):
+    sections: tuple[str, ...]
+    renderer: Literal["auto", "quarto", "pandoc"]
+    maximum_megabytes: Positive
+
+
+class Execution(Group):
+    workers: Annotated[int, Field(ge=0)]
+    scheduler: str | None
+    retries: Annotated[int, Field(ge=0)]
+    case_minutes: Positive
+    case_gigabytes: Positive
+
+
+class Parameters(Group):
+    title: str
+    question: str
+    seed: int
+    preset: Literal["quick", "paper"]
+    presets: dict[str, Any]
+    notebooks: tuple[str, ...]
+    cohort: Cohort
+    phantom: Phantom
+    imaging: Imaging
+    radiomics: Radiomics
+    deep: Deep
+    selection: Selection
+    modeling: Modeling
+    statistics: Statistics
+    report: Report
+    execution: Execution
+
+
+def known_parameters(model: type[BaseModel] = Parameters, prefix: str = "") -> list[str]:
+    """Dotted names of every parameter."""
+    names = []
+    for field, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            names += known_parameters(info.annotation, f"{prefix}{field}.")
+        else:
+            names.append(f"{prefix}{field}")
+    return names
