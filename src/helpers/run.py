@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -247,8 +246,3 @@ def report(study_name: str, *, overrides: Sequence[str] = (), say: Callable[[str
     say(f"report: {time.monotonic() - rendering:.1f} s")
     say(f"All in {time.monotonic() - started:.1f} s")
     return page
-
-
-def forget(study: Study) -> None:
-    """Take away a run, so that the next one starts from nothing; extracted features stay in the store."""
-    shutil.rmtree(study.folder, ignore_errors=True)
