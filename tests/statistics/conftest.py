@@ -87,3 +87,11 @@ def read_anchor(shared_data: Path) -> Callable[[str], pd.DataFrame]:
         return pd.read_csv(shared_data / name)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def van_dyke(read_anchor: Callable[[str], pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
+    """The Van Dyke study: truth (114,) and ratings (2, 5, 114); modality 1 is CINE, 2 spin echo."""
+    table = read_anchor("readers/VanDyke.csv").sort_values(["treatment", "reader", "case"])
+    truth = table.drop_duplicates("case").sort_values("case")["truth"].to_numpy(int)
+    return truth, table["rating"].to_numpy(float).reshape(2, 5, 114)

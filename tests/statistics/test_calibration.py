@@ -3,10 +3,13 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
+from statsmodels.stats.diagnostic_gen import test_chisquare_binning as chisquare_binning
 
 from helpers.statistics import calibration as c
+from helpers.statistics.discrimination import auc
 from helpers.statistics.logistic import logistic
 
 
@@ -18,6 +21,17 @@ def readme(r_random):
     assert x1[:2] == pytest.approx([-1.19142464, 0.54930055], abs=5e-9)
     truth = r.bernoulli(expit(-1 + x1 + x2 + x1 * x2))
     return truth, expit(-1 + x1 + x2)
+
+
+@pytest.fixture(scope="module")
+def birthwt(read_anchor):
+    """The birth weights of Hosmer and Lemeshow, coded as in MASS (help page of birthwt), with the fitted risks."""
+    table = read_anchor("statistics/birthwt_MASS.csv")
+    columns = [table["age"], table["lwt"], table["race"] == 2, table["race"] == 3, table["smoke"], table["ptl"] > 0]
+    columns += [table["ht"], table["ui"], table["ftv"] == 1, table["ftv"] > 1]
+    design = np.column_stack([np.ones(len(table)), *columns]).astype(float)
+    fit = logistic(design, table["low"])
+    return table["low"].to_numpy(int), expit(design @ fit.coefficients), fit
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +47,8 @@ def hoslem(r_random):
 def test_calibration_in_the_large_equals_pmcalibration(readme):
     found = c.calibration(*readme).in_the_large
     assert found.estimate == pytest.approx(-0.10973479, abs=6e-9)
+    # R keeps the weights of the last iteration but one, hence the eighth digit.
+    assert (found.high - found.low) / 2 / 1.959963985 == pytest.approx(0.07973523, abs=2e-8)
     assert (found.low, found.high) == pytest.approx((-0.2660, 0.0465), abs=6e-5)
 
 
@@ -41,6 +57,21 @@ def test_slope_equals_pmcalibration(readme):
     assert found.estimate == pytest.approx(1.06228946, abs=6e-9)
     # R keeps the weights of the last iteration but one, hence the seventh digit.
     assert (found.high - found.low) / 2 / 1.959963985 == pytest.approx(0.07800459, abs=1e-7)
+
+
+def test_slope_is_compared_with_one_and_the_free_intercept_is_another_number(readme):
+    found = c.calibration(*readme)
+    error = (found.slope.high - found.slope.low) / 2 / 1.959963985
+    assert (found.slope.estimate - 1) / error == pytest.approx(0.7985, abs=6e-5)
+    truth, risk = readme
+    free = logistic(np.column_stack([np.ones(1000), logit(risk)]), truth)
+    assert free.coefficients[0] == pytest.approx(-0.07620201, abs=6e-9)
+    # The statistic D of the README is the null deviance less that of the risks as given.
+    null = logistic(np.ones((1000, 1)), truth).log_likelihood
+    assert 2 * (free.log_likelihood - null) - c.recalibration_tests(truth, risk).joint == pytest.approx(
+        281.217, abs=6e-4
+    )
+    assert auc(truth, risk).estimate == pytest.approx(0.8133197, abs=6e-8)
 
 
 def test_likelihood_ratio_tests_equal_pmcalibration(readme):
@@ -89,6 +120,37 @@ def test_hosmer_lemeshow_counts_the_groups_that_ties_leave(hoslem):
 
 def test_hosmer_lemeshow_keeps_all_degrees_of_freedom_on_new_patients(hoslem):
     assert c.hosmer_lemeshow(*hoslem, fitted_here=False).df == 10
+
+
+def test_logistic_regression_of_birth_weights_equals_mass(birthwt):
+    published = [0.82302, -0.03723, -0.01565, 1.19241, 0.74068, 0.75553, 1.34376, 1.91317, 0.68019, -0.43638, 0.17901]
+    assert birthwt[2].coefficients == pytest.approx(published, abs=6e-6)
+    assert -2 * birthwt[2].log_likelihood == pytest.approx(195.48, abs=6e-3)
+
+
+def test_hosmer_lemeshow_of_birth_weights_equals_statsmodels(birthwt):
+    # No printed value of this test on these data was found that groups as R does, hence the library.
+    truth, risk, _ = birthwt
+    found = c.hosmer_lemeshow(truth, risk, fitted_here=True)
+    group = np.asarray(pd.qcut(risk, 10, labels=False))
+    observed, expected = (np.bincount(group, weights=part) for part in (truth, risk))
+    count = np.bincount(group)
+    peer = chisquare_binning(np.c_[count - observed, observed], np.c_[count - expected, expected])
+    assert found.statistic == pytest.approx(peer.statistic, abs=1e-9)
+    assert (found.df, found.groups) == (8, 10)
+    assert found.smallest_expected == pytest.approx(expected.min(), abs=1e-9)
+    assert found.note.startswith("an expected count is below 5")
+
+
+def test_hosmer_lemeshow_warns_of_sizes_that_mislead():
+    rng = np.random.default_rng(1)
+    notes = {}
+    for n in (60, 500, 2000):
+        risk = rng.uniform(0.3, 0.7, n)
+        notes[n] = c.hosmer_lemeshow(rng.random(n) < risk, risk, groups=5, fitted_here=False).note
+    assert "fewer than 100" in notes[60]
+    assert notes[500] == ""
+    assert "more than 1000" in notes[2000]
 
 
 def test_a_logistic_model_is_perfectly_calibrated_on_its_own_data(hoslem):
@@ -140,6 +202,26 @@ def test_curve_band_holds_the_curve_and_repeats_with_its_seed(hoslem):
     assert ((curve.low <= curve.observed) & (curve.observed <= curve.high)).mean() > 0.95
     np.testing.assert_array_equal(curve.low, c.calibration_curve(*hoslem, replicates=60, seed=2).low)
     assert curve.predicted.shape == (100,)
+
+
+def test_curve_band_is_that_of_refitted_samples(hoslem):
+    truth, risk = hoslem
+    at = np.array([0.4, 0.5, 0.6])
+    curve = c.calibration_curve(truth, risk, smoother="logistic", grid=at, replicates=400, seed=3)
+    rng = np.random.default_rng(8)
+    rows = []
+    for _ in range(400):
+        drawn = rng.integers(500, size=500)
+        design = np.column_stack([np.ones(500), logit(risk[drawn])])
+        rows.append(expit(np.column_stack([np.ones(3), logit(at)]) @ logistic(design, truth[drawn]).coefficients))
+    assert curve.low == pytest.approx(np.quantile(rows, 0.025, axis=0), abs=0.02)
+    assert curve.high == pytest.approx(np.quantile(rows, 0.975, axis=0), abs=0.02)
+
+
+def test_loess_checks_the_curve_and_has_no_band(hoslem):
+    curve = c.calibration_curve(*hoslem, smoother="loess", replicates=20, seed=1)
+    assert np.isnan(curve.low).all()
+    assert np.isfinite(curve.observed).all()
 
 
 @pytest.mark.filterwarnings("error")

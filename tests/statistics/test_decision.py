@@ -27,6 +27,35 @@ def test_net_benefit_equals_dcurves(cancer):
     assert d.net_benefit(truth, risk, 0.1) == pytest.approx(0.08740741, abs=6e-9)
 
 
+def test_limits_of_interventions_avoided_are_those_of_the_paired_difference(cancer):
+    truth, risk, _ = cancer
+    curve = d.decision_curve(truth, risk, thresholds=[0.1, 0.2])
+    # Anchor C3: the difference to treating all has the standard error 0.0062859 at 0.10; the odds there are 1/9.
+    half = 100 * 9 * 1.959963985 * 0.0062859
+    assert curve.interventions_avoided[0] - curve.avoided_low[0] == pytest.approx(half, rel=1e-5)
+    assert curve.avoided_high[0] - curve.interventions_avoided[0] == pytest.approx(half, rel=1e-5)
+    drawn = np.random.default_rng(1).integers(750, size=(1000, 750))
+    rows = [d.decision_curve(truth[r], risk[r], thresholds=[0.2]).interventions_avoided[0] for r in drawn]
+    assert (curve.avoided_low[1], curve.avoided_high[1]) == pytest.approx(np.quantile(rows, [0.025, 0.975]), abs=0.8)
+
+
+def test_interventions_avoided_at_a_target_prevalence_stay_exact(cancer):
+    truth, risk, _ = cancer
+    plain = d.decision_curve(truth, risk, thresholds=THRESHOLDS)
+    targeted = d.decision_curve(truth, risk, thresholds=THRESHOLDS, prevalence=truth.mean())
+    assert targeted.interventions_avoided == pytest.approx(plain.interventions_avoided, abs=1e-10)
+    rare = d.decision_curve(truth, risk, thresholds=[0.1], prevalence=0.3)
+    assert rare.interventions_avoided[0] == pytest.approx(100 * 9 * (0.22529839 - (0.3 - 0.7 / 9)), abs=6e-6)
+    assert rare.avoided_low[0] < rare.interventions_avoided[0] < rare.avoided_high[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_avoided_by_treating_all_and_nothing_defined_at_threshold_zero():
+    curve = d.decision_curve([0, 1, 0, 1], np.ones(4), thresholds=[0.0, 0.3])
+    assert np.isnan([curve.interventions_avoided[0], curve.avoided_low[0], curve.avoided_high[0]]).all()
+    assert (curve.interventions_avoided[1], curve.avoided_low[1], curve.avoided_high[1]) == pytest.approx((0, 0, 0))
+
+
 def test_interventions_avoided_and_standardized_benefit_equal_dcurves(cancer):
     truth, risk, _ = cancer
     curve = d.decision_curve(truth, risk, thresholds=[0.1, 0.2])
@@ -47,6 +76,12 @@ def test_family_history_equals_the_r_benchmark(cancer, read_anchor):
         rows = table[(table["variable"] == name) & (table["threshold"] > 0) & (table["threshold"] < 1)]
         curve = d.decision_curve(truth, risk, thresholds=rows["threshold"])
         assert curve.net_benefit == pytest.approx(rows["net_benefit"].to_numpy(), abs=1e-12)
+
+
+def test_family_history_has_the_printed_values(cancer):
+    truth, _, history = cancer
+    curve = d.decision_curve(truth, history, thresholds=[0.05, 0.10, 0.15, 0.20])
+    assert curve.net_benefit == pytest.approx([0.025614, 0.018519, 0.010588, 0.001667], abs=6e-7)
 
 
 def test_standard_errors_are_those_of_a_mean(cancer):

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.stats import norm
 
 from helpers.statistics import discrimination as d
+from helpers.statistics.intervals import clopper_pearson
+from helpers.statistics.power import auc_power
 
 # pROC's tests on aSAH (n = 113, 41 poor outcomes): area, DeLong variance, Wald interval, logit interval.
 ASAH = {
@@ -65,6 +69,8 @@ def test_paired_interval_and_covariance_equal_proc(asah):
     truth, scores = asah
     result = d.compare_paired(truth, scores["wfns"], scores["s100b"])
     assert (result.low, result.high) == pytest.approx((0.0104061769564846, 0.174214419249478), abs=1e-13)
+    result = d.compare_paired(truth, scores["ndka"], scores["s100b"])
+    assert (result.low, result.high) == pytest.approx((-0.2876917446, 0.0488706064), abs=6e-11)
     covariance = d.delong(truth, [scores["wfns"], scores["s100b"], scores["ndka"]])[1]
     assert covariance[0, 1] == pytest.approx(0.00119615567376754, abs=1e-15)
     assert covariance[0, 2] == pytest.approx(-0.000532967856762438, abs=1e-15)
@@ -82,6 +88,15 @@ def test_unpaired_tests_equal_proc(asah, first, second, t, p):
     truth, scores = asah
     result = d.compare_unpaired(truth, scores[first], truth, scores[second])
     assert (result.statistic, result.p) == pytest.approx((t, p), abs=1e-12)
+
+
+def test_a_subset_has_the_interval_that_proc_tests(read_anchor):
+    # pROC, tests/testthat/test-ci.auc.R: ndka among the women.
+    table = read_anchor("statistics/aSAH.csv").query("gender == 'Female'")
+    found = d.auc((table["outcome"] == "Poor").to_numpy(int), table["ndka"], interval="wald")
+    assert (found.low, found.estimate, found.high) == pytest.approx(
+        (0.5261398281, 0.6671428571, 0.8081458862), abs=6e-11
+    )
 
 
 def test_unpaired_degrees_of_freedom_equal_proc(asah):
@@ -104,8 +119,9 @@ def test_a_repeated_score_adds_no_degree_of_freedom(asah):
 
 
 def test_holm_equals_r():
-    adjusted = d.holm([p for *_, p in PAIRED])
-    assert adjusted == pytest.approx([0.0543516, 0.0154367, 0.1642952], abs=6e-8)
+    p = np.array([p for *_, p in PAIRED])
+    assert d.holm(p) == pytest.approx([0.0543516, 0.0154367, 0.1642952], abs=6e-8)
+    assert np.minimum(1, 3 * p) == pytest.approx([0.0815, 0.0154, 0.4929], abs=6e-5)
 
 
 def test_holm_leaves_missing_p_values_out():
@@ -116,6 +132,24 @@ def test_holm_leaves_missing_p_values_out():
 
 def test_hanley_mcneil_error_of_s100b():
     assert d.hanley_mcneil_se(0.731368563685637, 41, 72) == pytest.approx(0.0512481, abs=5e-8)
+
+
+@pytest.mark.parametrize(("area", "power"), [(0.73, 0.9897453), (0.731368563685637, 0.9904833)])
+def test_power_of_an_area_equals_proc(area, power):
+    assert auc_power(area, events=41, nonevents=72) == pytest.approx(power, abs=6e-8)
+
+
+def test_power_inverts_the_sizes_and_levels_that_proc_finds():
+    # pROC, test-power.roc.test.R: 29.29764 events and 49.806 nonevents give power 0.95 at the area of s100b.
+    assert auc_power(0.731368563685637, events=29.29764, nonevents=49.806) == pytest.approx(0.95, abs=1e-6)
+    # The level 0.009238584 gives 41 and 72 patients the power 0.95 at 0.73.
+    assert auc_power(0.73, events=41, nonevents=72, level=1 - 0.009238584) == pytest.approx(0.95, abs=1e-6)
+
+
+@pytest.mark.parametrize("area", [0.5, 1.0, 0.3])
+def test_power_needs_an_area_above_one_half(area):
+    with pytest.raises(ValueError, match="area"):
+        auc_power(area, events=10, nonevents=10)
 
 
 def test_generated_study_equals_proc(generated):
@@ -134,6 +168,7 @@ def test_generated_comparisons_equal_proc(generated):
     paired = d.compare_paired(truth, first, second)
     assert (paired.estimate, paired.statistic) == pytest.approx((0.1254166667, 2.4018924239), abs=6e-11)
     assert (paired.p, paired.low, paired.high) == pytest.approx((0.0163105042, 0.0230756345, 0.2277576988), abs=6e-11)
+    assert paired.estimate / paired.statistic == pytest.approx(0.0522157718, abs=6e-11)
     unpaired = d.compare_unpaired(truth, first, truth, second)
     found = (unpaired.statistic, unpaired.df, unpaired.p)
     assert found == pytest.approx((1.6897411548, 190.2439694630, 0.0927154992), rel=1e-9)
@@ -175,6 +210,32 @@ def test_perfect_separation_gives_no_interval():
         assert found.method == "not estimable: perfect separation"
 
 
+@pytest.mark.parametrize("smaller", [3, 10, 30])
+def test_perfect_separation_has_the_exact_bound_of_as_many_pairs(smaller):
+    truth = np.repeat([0, 1], [60, smaller])
+    found = d.auc(truth, truth)
+    # Clopper and Pearson, one-sided 95 % bound of k of k; the rule of three says 1 - 3/k.
+    low, _ = clopper_pearson(smaller, smaller, level=0.90)
+    assert found.lower_bound == pytest.approx(low, abs=1e-12)
+    assert d.bootstrap_auc(truth, truth, seed=1).lower_bound == found.lower_bound
+    assert d.auc(1 - truth, -truth).lower_bound == found.lower_bound
+
+
+def test_bound_of_a_perfect_area_is_kept_by_the_truth():
+    """Normal scores whose true area equals the bound separate in at most 5 % of studies."""
+    rng = np.random.default_rng(1)
+    bound = d.auc(np.repeat([0, 1], 8), np.repeat([0, 1], 8)).lower_bound
+    shift = np.sqrt(2) * norm.ppf(bound)
+    low, high = rng.normal(size=(20000, 8)), shift + rng.normal(size=(20000, 8))
+    assert (low.max(axis=1) < high.min(axis=1)).mean() < 0.05
+
+
+def test_only_perfect_separation_has_a_lower_bound(generated):
+    truth, first, *_ = generated
+    worst = d.auc([0, 0, 1, 1], [3, 4, 1, 2])
+    assert np.isnan([d.auc(truth, first).lower_bound, worst.lower_bound, d.auc([0, 1], [1, 1]).lower_bound]).all()
+
+
 def test_a_constant_score_gives_no_interval():
     found = d.auc([0, 0, 1, 1], [1, 1, 1, 1])
     assert found.estimate == 0.5
@@ -194,6 +255,17 @@ def test_auto_takes_logit_for_small_classes(generated):
     truth, first, *_ = generated
     assert d.auc(truth, first).method == "DeLong, wald interval"
     assert d.auc(truth[20:], first[20:]).method == "DeLong, logit interval"
+
+
+def test_placements_are_those_of_midranks(generated):
+    truth, first, _, tied = generated
+    of_events, of_nonevents = d.placements(truth == 1, np.stack([first, tied]))
+    for row, score in enumerate((first, tied)):
+        ranks = stats.rankdata(score)
+        above = (ranks[truth == 1] - stats.rankdata(score[truth == 1])) / 60
+        below = 1 - (ranks[truth == 0] - stats.rankdata(score[truth == 0])) / 40
+        assert of_events[row] == pytest.approx(above, abs=1e-14)
+        assert of_nonevents[row] == pytest.approx(below, abs=1e-14)
 
 
 @pytest.mark.parametrize("truth", [[1, 1, 1], [0, 0, 0]])

@@ -5,14 +5,7 @@ import pytest
 
 from helpers.statistics import discrimination as d
 from helpers.statistics import readers as r
-
-
-@pytest.fixture(scope="module")
-def van_dyke(read_anchor):
-    """Truth (114,) and ratings (2, 5, 114); modality 1 is CINE, 2 spin echo."""
-    table = read_anchor("readers/VanDyke.csv").sort_values(["treatment", "reader", "case"])
-    truth = table.drop_duplicates("case").sort_values("case")["truth"].to_numpy(int)
-    return truth, table["rating"].to_numpy(float).reshape(2, 5, 114)
+from helpers.statistics.reader_covariances import unbiased
 
 
 @pytest.fixture(scope="module")
@@ -20,17 +13,12 @@ def delong(van_dyke):
     return r.mrmc(*van_dyke)
 
 
-@pytest.fixture(scope="module")
-def jackknife(van_dyke):
-    return r.mrmc(*van_dyke, covariance="jackknife")
-
-
 def test_reader_areas(delong):
     expected = [
         [0.91964573, 0.85877617, 0.90386473, 0.97310789, 0.82979066],
         [0.94782609, 0.90531401, 0.92173913, 0.99935588, 0.92995169],
     ]
-    assert delong.auc == pytest.approx(np.array(expected), abs=6e-9)
+    assert delong.values == pytest.approx(np.array(expected), abs=6e-9)
 
 
 def test_mean_squares(delong):
@@ -51,40 +39,18 @@ def test_random_readers(delong):
 
 
 def test_single_modalities(delong):
-    assert delong.modality_auc == pytest.approx([0.8970370, 0.9408374], abs=6e-8)
-    assert delong.modality_standard_error == pytest.approx([0.03307642, 0.02150464], abs=6e-9)
-    assert delong.modality_df == pytest.approx([12.59597, 12.56530], abs=6e-6)
-    assert delong.modality_low == pytest.approx([0.8253461, 0.8942155], abs=6e-8)
-    assert delong.modality_high == pytest.approx([0.9687280, 0.9874592], abs=6e-8)
+    found = delong.means_of_random_readers
+    assert found.estimate == pytest.approx([0.8970370, 0.9408374], abs=6e-8)
+    assert found.standard_error == pytest.approx([0.03307642, 0.02150464], abs=6e-9)
+    assert found.df == pytest.approx([12.59597, 12.56530], abs=6e-6)
+    assert found.low == pytest.approx([0.8253461, 0.8942155], abs=6e-8)
+    assert found.high == pytest.approx([0.9687280, 0.9874592], abs=6e-8)
 
 
 def test_fixed_readers(delong):
     found = delong.fixed_readers
     assert (found.statistic, found.p, found.df) == pytest.approx((5.545789, 0.018525, 1), abs=6e-7)
     assert found.standard_error == pytest.approx(0.01859926, abs=6e-9)
-
-
-def test_jackknife_equals_ordbm(jackknife):
-    found = (jackknife.var, jackknife.cov1, jackknife.cov2, jackknife.cov3)
-    assert found == pytest.approx((0.00080229, 0.00034661, 0.00034407, 0.00023903), abs=6e-9)
-    random = jackknife.random_readers
-    assert (random.statistic, random.df) == pytest.approx((4.46, 15.26), abs=6e-3)
-    assert (random.p, random.low, random.high) == pytest.approx((0.0517, -0.08796, 0.00036), abs=6e-5)
-    fixed = jackknife.fixed_readers
-    assert (fixed.statistic, fixed.p, fixed.standard_error) == pytest.approx((5.47595, 0.0193, 0.01872), abs=6e-5)
-
-
-def test_fixed_cases_equal_ordbm(jackknife):
-    found = jackknife.fixed_cases
-    assert (found.statistic, found.p, found.standard_error) == pytest.approx((8.70, 0.0420, 0.01485), abs=6e-3)
-    assert found.p == pytest.approx(0.0420, abs=6e-5)
-    assert found.df == 4
-
-
-def test_jackknife_components_are_those_of_dbm(jackknife):
-    m = jackknife
-    found = 114 * np.array([m.cov3, m.cov2 - m.cov3, m.cov1 - m.cov3, m.var - m.cov1 - m.cov2 + m.cov3])
-    assert found == pytest.approx([0.02724923, 0.01197530, 0.01226473, 0.03997160], abs=6e-9)
 
 
 def test_fixed_readers_are_the_squared_delong_contrast(van_dyke, delong):
@@ -117,9 +83,64 @@ def test_five_readers_are_led_by_the_random_reader_result(delong):
 def test_each_reader_is_compared_by_delong(van_dyke, delong):
     truth, ratings = van_dyke
     assert delong.per_reader[1] == d.compare_paired(truth, ratings[0, 1], ratings[1, 1])
-    # OR-DBM prints the jackknife statistics -1.10 -1.77 -.57 -1.52 -2.27.
-    z = [reader.statistic for reader in delong.per_reader]
-    assert z == pytest.approx([-1.10, -1.77, -0.57, -1.52, -2.27], abs=0.03)
+
+
+def test_unbiased_covariance_equals_mrmcaov(van_dyke):
+    found = r.mrmc(*van_dyke, covariance="unbiased")
+    assert found.random_readers.p == pytest.approx(0.0511618, abs=6e-8)
+    assert found.covariance == "unbiased"
+
+
+def test_unbiased_covariance_is_right_on_average():
+    # Two scores of six patients each: the mean of the estimates meets the variance of the areas themselves.
+    rng = np.random.default_rng(0)
+    truth = np.repeat([1, 0], 6)
+    areas, estimates = [], []
+    for _ in range(4000):
+        shared = rng.normal(size=12)
+        score = truth + shared + rng.normal(size=(2, 12))
+        area, covariance = unbiased(truth, score)
+        areas.append(area)
+        estimates.append(covariance)
+    assert np.mean(estimates, axis=0) == pytest.approx(np.cov(np.transpose(areas)), abs=0.0012)
+
+
+def test_unknown_covariances_and_metrics_raise(van_dyke):
+    with pytest.raises(ValueError, match="covariance"):
+        r.mrmc(*van_dyke, covariance="bootstrap")
+    with pytest.raises(ValueError, match="metric"):
+        r.mrmc(*van_dyke, metric="accuracy")
+
+
+def test_sensitivity_of_calls_equals_mrmcaov(van_dyke):
+    truth, ratings = van_dyke
+    found = r.mrmc(truth, ratings >= 3, metric="sensitivity")
+    random = found.random_readers
+    assert (random.difference, random.df, random.p) == pytest.approx((-0.09777778, 15.71732, 0.02008822), abs=6e-6)
+    assert random.p == pytest.approx(0.02008822, abs=6e-9)
+    assert (found.covariance, found.leading) == ("jackknife", "random readers")
+
+
+def test_specificity_is_the_sensitivity_of_the_turned_question(van_dyke):
+    truth, ratings = van_dyke
+    found = r.mrmc(truth, ratings >= 3, metric="specificity")
+    turned = r.mrmc(1 - truth, ratings < 3, metric="sensitivity")
+    assert found.values == pytest.approx(turned.values)
+    assert found.fixed_readers.p == pytest.approx(turned.fixed_readers.p)
+
+
+def test_one_readers_calls_have_the_variance_of_paired_proportions(van_dyke):
+    truth, ratings = van_dyke
+    found = r.mrmc(truth, ratings[:, :1] >= 3, metric="sensitivity")
+    first, second = (ratings[:, 0] >= 3)[:, truth == 1].astype(float)
+    expected = np.sqrt(np.var(first - second, ddof=1) / first.size)
+    assert found.fixed_readers.standard_error == pytest.approx(expected)
+    assert found.per_reader[0].low == pytest.approx(found.fixed_readers.low)
+
+
+def test_ratings_are_no_calls(van_dyke):
+    with pytest.raises(ValueError, match="calls of 0 and 1"):
+        r.mrmc(*van_dyke, metric="sensitivity")
 
 
 def test_exchanged_modalities_turn_the_difference(van_dyke, delong):
@@ -144,6 +165,9 @@ def test_identical_modalities_and_a_single_reader_are_no_crash(van_dyke):
     single = r.mrmc(truth, ratings[:, :1])
     assert single.fixed_readers.statistic == pytest.approx(single.per_reader[0].statistic ** 2)
     assert np.isnan(single.random_readers.p)
+    assert single.leading == "fixed readers"
+    area = d.auc(truth, ratings[0, 0], interval="wald")
+    assert (single.means.low[0], single.means.high[0]) == pytest.approx((area.low, area.high))
 
 
 def test_three_modalities_have_a_test_and_no_single_difference(van_dyke):

@@ -10,7 +10,7 @@ from scipy import special
 
 from .arrays import FloatArray, require_level
 from .intervals import normal_quantile, two_sided_p
-from .overlap import dice, hausdorff95
+from .overlap import dice, hausdorff95, summary_interval
 
 __all__ = [
     "ICC",
@@ -22,6 +22,7 @@ __all__ = [
     "icc",
     "kappa_of_table",
     "krippendorff_alpha",
+    "summary_interval",
 ]
 
 FORMS = ("1,1", "A,1", "C,1", "1,k", "A,k", "C,k")

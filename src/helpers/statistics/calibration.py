@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from .arrays import BoolArray, FloatArray, binary_truth, probabilities
+from .batched_logistic import batched_logistic
 from .intervals import NOT_ESTIMABLE, Interval, normal_quantile, two_sided_p
 from .logistic import log_likelihood, logistic
+from .resampling import ordinary_counts, percentile_band
 from .risk_groups import GroupedCalibration, HosmerLemeshow, grouped_calibration, hosmer_lemeshow
-from .smoothers import clipped_logit, fit_smoother
+from .smoothers import clipped_logit, fit_smoother, smoother_design
 
 __all__ = [
     "Calibration",
@@ -200,32 +202,27 @@ def calibration_curve(
 ) -> CalibrationCurve:
     """Flexible calibration curve on a grid, by default 100 points over the range of the predictions.
 
-    The pointwise percentile band comes from resampled patients, each refitted with the smoother of the curve;
-    replicates without an estimate are left out. Raises ValueError for an unknown smoother.
+    The pointwise percentile band comes from resampled patients, each refitted with the smoother of the curve and
+    the knots of the sample; replicates without an estimate are left out. Loess, there as a check of the curve
+    and not of its uncertainty, has no band. Raises ValueError for an unknown smoother.
     """
     events = binary_truth(truth)
     p = probabilities(probability, length=events.size)
     at = np.linspace(p.min(), p.max(), 100) if grid is None else np.asarray(grid, dtype=float)
     curve, name = fit_smoother(events, p, smoother=smoother)
     low = high = np.full(at.shape, np.nan)
-    if replicates > 0 and name != "not estimable":
-        rows = _resampled_curves(events, p, at, smoother=name, replicates=replicates, seed=seed)
-        if len(rows) > 1:
-            low, high = np.quantile(rows, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    if replicates > 0 and name not in ("not estimable", "loess"):
+        low, high = percentile_band(_resampled_curves(events, p, at, name, replicates, seed), level=level)
     return CalibrationCurve(at, curve(at), low, high, name)
 
 
 def _resampled_curves(
-    events: BoolArray, p: FloatArray, at: FloatArray, *, smoother: str, replicates: int, seed: int
+    events: BoolArray, p: FloatArray, at: FloatArray, name: str, replicates: int, seed: int
 ) -> FloatArray:
-    rng = np.random.default_rng(seed)
-    rows = []
-    for _ in range(replicates):
-        drawn = rng.integers(events.size, size=events.size)
-        row = fit_smoother(events[drawn], p[drawn], smoother=smoother)[0](at)
-        if np.isfinite(row).all():
-            rows.append(row)
-    return np.array(rows)
+    design = smoother_design(p, name)
+    blocks = ordinary_counts(events.size, replicates=replicates, rng=np.random.default_rng(seed))
+    rows = [batched_logistic(design(p), events, counts) for counts in blocks]
+    return special.expit(np.concatenate(rows) @ design(at).T)
 
 
 def recalibrate(intercept: float, slope: float, probability: ArrayLike) -> FloatArray:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import stats
 
 from .arrays import BoolArray, FloatArray, binary_truth, finite_scores, require_both_classes
-from .intervals import normal_quantile, two_sided_p
+from .intervals import area_limits, normal_quantile, two_sided_p
+from .power import hanley_mcneil_se, separation_bound
+from .resampling import roc_counts, stratified_counts
 from .roc import RocCurve, roc_band, roc_curve
 
 __all__ = [
@@ -40,7 +42,10 @@ ZERO_VARIANCE = 1e-14
 
 @dataclass(frozen=True)
 class AUC:
-    """Area under the ROC curve; low, high and standard_error are NaN where `method` says not estimable."""
+    """Area under the ROC curve; low, high and standard_error are NaN where `method` says not estimable.
+
+    `lower_bound` is the exact one-sided bound at perfect separation, and NaN everywhere else.
+    """
 
     estimate: float
     standard_error: float
@@ -49,6 +54,7 @@ class AUC:
     method: str
     n: int
     events: int
+    lower_bound: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -72,11 +78,19 @@ def _checked(truth: ArrayLike, score: ArrayLike) -> tuple[BoolArray, FloatArray]
 
 def placements(truth: BoolArray, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Placement values of events (k, m) and nonevents (k, n) for scores (k, m + n), in O(n log n)."""
-    events, nonevents = scores[:, truth], scores[:, ~truth]
-    m, n = events.shape[1], nonevents.shape[1]
-    ranks = stats.rankdata(np.concatenate([events, nonevents], axis=1), axis=1)
-    of_events = (ranks[:, :m] - stats.rankdata(events, axis=1)) / n
-    of_nonevents = 1 - (ranks[:, m:] - stats.rankdata(nonevents, axis=1)) / m
+    m, n = int(truth.sum()), int((~truth).sum())
+    of_events, of_nonevents = np.empty((len(scores), m)), np.empty((len(scores), n))
+    # One model at a time: ten models of a million patients then need no more memory than their results.
+    for row, score in enumerate(scores):
+        order = np.argsort(score)
+        start = np.append(True, np.diff(score[order]) != 0)
+        tie = np.cumsum(start) - 1
+        events = np.bincount(tie, weights=truth[order])
+        nonevents = np.bincount(tie) - events
+        place = np.empty(score.size, dtype=np.intp)
+        place[order] = tie
+        of_events[row] = ((np.cumsum(nonevents) - nonevents / 2) / n)[place[truth]]
+        of_nonevents[row] = ((m - np.cumsum(events) + events / 2) / m)[place[~truth]]
     return of_events, of_nonevents
 
 
@@ -101,7 +115,8 @@ def auc(truth: ArrayLike, score: ArrayLike, *, interval: str = "auto", level: fl
 
     "wald" is what pROC prints; "logit" is preferred near 1 and in small samples; "auto" takes logit when the
     area exceeds 0.95 or a class has fewer than 30 patients. At perfect separation the DeLong variance is 0
-    and tells nothing, so no interval is given. Raises ValueError for one class only or an unknown interval.
+    and tells nothing, so there is no interval but a one-sided `lower_bound`. Raises ValueError for one class
+    only or an unknown interval.
     """
     if interval not in ("auto", "wald", "logit"):
         raise ValueError(f'interval must be "auto", "wald" or "logit", not "{interval}"')
@@ -110,11 +125,12 @@ def auc(truth: ArrayLike, score: ArrayLike, *, interval: str = "auto", level: fl
     area, variance, m = float(areas[0]), float(covariance[0, 0]), int(events.sum())
     reason = _not_estimable(area, variance)
     if reason:
-        return AUC(area, np.nan, np.nan, np.nan, reason, events.size, m)
+        bound = separation_bound(m, events.size - m, level=level) if area == 1 else np.nan
+        return AUC(area, np.nan, np.nan, np.nan, reason, events.size, m, bound)
     if interval == "auto":
         interval = "logit" if area > 0.95 or min(m, events.size - m) < 30 else "wald"
     error = np.sqrt(variance)
-    low, high = _area_limits(area, error, interval=interval, level=level)
+    low, high = area_limits(area, error, interval=interval, level=level)
     return AUC(area, float(error), low, high, f"DeLong, {interval} interval", events.size, m)
 
 
@@ -126,15 +142,8 @@ def _not_estimable(area: float, variance: float) -> str:
     return "not estimable: the score does not vary" if variance < ZERO_VARIANCE else ""
 
 
-def _area_limits(area: float, error: float, *, interval: str, level: float) -> tuple[float, float]:
-    half = normal_quantile(level) * error
-    if interval == "wald":
-        return float(max(area - half, 0.0)), float(min(area + half, 1.0))
-    center, half = special.logit(area), half / (area * (1 - area))
-    return float(special.expit(center - half)), float(special.expit(center + half))
-
-
-def _normal_comparison(difference: float, variance: float, *, level: float, method: str) -> Comparison:
+def normal_comparison(difference: float, variance: float, *, level: float, method: str) -> Comparison:
+    """Test and interval of a difference with its variance; NaN where there is none."""
     if not variance >= ZERO_VARIANCE:
         nothing = (np.nan,) * 5
         return Comparison(difference, *nothing, f"{method}; not estimable: no variance")
@@ -157,7 +166,7 @@ def compare_paired(truth: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, *, 
     areas, covariance = delong(events, np.stack([score_a, score_b]))
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     difference = float(areas[0] - areas[1])
-    return _normal_comparison(difference, float(variance), level=level, method="paired DeLong")
+    return normal_comparison(difference, float(variance), level=level, method="paired DeLong")
 
 
 def compare_unpaired(
@@ -209,28 +218,12 @@ def bootstrap_auc(truth: ArrayLike, score: ArrayLike, *, replicates: int = 2000,
     events, score = _checked(truth, score)
     area, m = float(delong(events, score)[0][0]), int(events.sum())
     if area in (0.0, 1.0):
-        return AUC(area, np.nan, np.nan, np.nan, _not_estimable(area, 0.0), events.size, m)
-    rng = np.random.default_rng(seed)
-    label = np.repeat([True, False], [m, events.size - m])
-    areas = []
-    for start in range(0, replicates, 200):
-        size = min(200, replicates - start)
-        drawn_events = rng.choice(score[events], (size, m))
-        drawn_nonevents = rng.choice(score[~events], (size, events.size - m))
-        areas.append(placements(label, np.hstack([drawn_events, drawn_nonevents]))[0].mean(axis=1))
-    values = np.concatenate(areas)
+        return auc(events, score, level=level)
+    blocks = stratified_counts(events, replicates=replicates, rng=np.random.default_rng(seed))
+    values = np.concatenate([roc_counts(events, score, counts).area() for counts in blocks])
     low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
     method = f"stratified percentile bootstrap, {replicates} replicates"
     return AUC(area, float(values.std(ddof=1)), float(low), float(high), method, events.size, m)
-
-
-def hanley_mcneil_se(auc: float, events: int, nonevents: int) -> float:
-    """Standard error of an area from counts (Hanley, McNeil 1982, doi 10.1148/radiology.143.1.7063747)."""
-    if not 0 <= auc <= 1 or min(events, nonevents) < 1:
-        raise ValueError("an area in [0, 1] and at least one event and one nonevent are needed")
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    spread = auc * (1 - auc) + (events - 1) * (q1 - auc**2) + (nonevents - 1) * (q2 - auc**2)
-    return float(np.sqrt(spread / (events * nonevents)))
 
 
 def holm(p: ArrayLike) -> FloatArray:

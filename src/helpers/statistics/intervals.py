@@ -56,6 +56,15 @@ def percentile_interval(estimate: float, replicates: ArrayLike, *, level: float 
     return Interval(float(estimate), float(low), float(high))
 
 
+def area_limits(area: float, error: float, *, interval: str, level: float) -> tuple[float, float]:
+    """Limits of an area inside (0, 1) with its standard error: "wald", kept inside [0, 1], or "logit"."""
+    half = normal_quantile(level) * error
+    if interval == "wald":
+        return float(max(area - half, 0.0)), float(min(area + half, 1.0))
+    center, half = special.logit(area), half / (area * (1 - area))
+    return float(special.expit(center - half)), float(special.expit(center + half))
+
+
 def wilson(k: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
     """Wilson score limits of k/n, elementwise (Wilson 1927, doi 10.1080/01621459.1927.10502953)."""
     k, n = np.asarray(k, dtype=float), np.asarray(n, dtype=float)

@@ -45,8 +45,9 @@ def mcnemar(b: int, c: int, *, n: int | None = None, level: float = 0.95) -> McN
     if discordant == 0:
         return McNemar(b, c, n, difference, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0)
     smaller = min(b, c)
-    exact = min(1.0, 2 * stats.binom.cdf(smaller, discordant, 0.5))
-    mid = 2 * stats.binom.cdf(smaller, discordant, 0.5) - stats.binom.pmf(smaller, discordant, 0.5)
+    tail = 2 * stats.binom.cdf(smaller, discordant, 0.5)
+    # With as many of either kind the mid-p is 1 but for rounding.
+    exact, mid = min(1.0, tail), min(1.0, tail - stats.binom.pmf(smaller, discordant, 0.5))
     statistic = (b - c) ** 2 / discordant
     corrected = max(abs(b - c) - 1, 0) ** 2 / discordant
     p, corrected_p = stats.chi2.sf([statistic, corrected], 1)

@@ -1,4 +1,4 @@
-"""Agreement of two masks of the same grid."""
+"""Agreement of two masks of the same grid, and its summary over cases."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from .arrays import BoolArray, FloatArray
+from .intervals import Interval, percentile_interval
 
 
 def _pair(mask_a: ArrayLike, mask_b: ArrayLike) -> tuple[BoolArray, BoolArray]:
@@ -45,3 +46,23 @@ def hausdorff95(mask_a: ArrayLike, mask_b: ArrayLike, *, spacing: ArrayLike) -> 
 def _directed(source: BoolArray, target: BoolArray, spacing: FloatArray) -> float:
     distance = ndimage.distance_transform_edt(~target, sampling=spacing)
     return float(np.quantile(distance[source], 0.95))
+
+
+def summary_interval(
+    values: ArrayLike, *, statistic: str = "mean", replicates: int = 2000, seed: int, level: float = 0.95
+) -> Interval:
+    """Mean or median over cases (n,) with its percentile bootstrap interval; cases without a value are left out.
+
+    NaN limits with fewer than two values. Raises ValueError for another statistic or no value at all.
+    """
+    if statistic not in ("mean", "median"):
+        raise ValueError(f'statistic must be "mean" or "median", not "{statistic}"')
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    if not known.size:
+        raise ValueError("no case has a value to summarize")
+    summarize = np.mean if statistic == "mean" else np.median
+    if known.size < 2:
+        return Interval(float(known[0]), np.nan, np.nan)
+    drawn = np.random.default_rng(seed).choice(known, (replicates, known.size))
+    return percentile_interval(float(summarize(known)), summarize(drawn, axis=1), level=level)

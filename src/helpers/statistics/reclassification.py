@@ -6,6 +6,7 @@ markers of miscalibrated models (Pepe 2014, doi 10.1007/s12561-014-9118-0), so i
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,12 +123,27 @@ def _from_moves(events: BoolArray, move: NDArray[np.int64], level: float) -> Rec
     )
 
 
-def risk_category(probability: FloatArray, cuts: ArrayLike) -> NDArray[np.int64]:
-    """Category number (n,) from 0 over [a, b) categories; ValueError unless cuts rise inside (0, 1)."""
+def category_labels(cuts: ArrayLike) -> tuple[str, ...]:
+    """Words for the [a, b) categories of cuts (k,): "< 0.30", "0.30 to 0.60" (that one excluded), ">= 0.60"."""
+    cuts = _checked_cuts(cuts)
+    digits = 2
+    while np.unique(np.round(cuts, digits)).size < cuts.size:
+        digits += 1
+    texts = [f"{cut:.{digits}f}" for cut in cuts]
+    between = [f"{low} to {high}" for low, high in itertools.pairwise(texts)]
+    return (f"< {texts[0]}", *between, f">= {texts[-1]}")
+
+
+def _checked_cuts(cuts: ArrayLike) -> FloatArray:
     cuts = np.atleast_1d(np.asarray(cuts, dtype=float))
     if cuts.size == 0 or not ((cuts > 0) & (cuts < 1)).all() or (np.diff(cuts) <= 0).any():
         raise ValueError("cuts must be strictly increasing risks inside (0, 1)")
-    return np.digitize(probability, cuts)
+    return cuts
+
+
+def risk_category(probability: FloatArray, cuts: ArrayLike) -> NDArray[np.int64]:
+    """Category number (n,) from 0 over [a, b) categories; ValueError unless cuts rise inside (0, 1)."""
+    return np.digitize(probability, _checked_cuts(cuts))
 
 
 def categorical_nri(
@@ -217,7 +233,7 @@ def reclassification_table(
 ) -> ReclassificationTable:
     """Cross-table of risk categories, old model in rows and new in columns, events and nonevents apart."""
     events, old, new = _models(truth, old, new)
-    cuts = np.atleast_1d(np.asarray(cuts, dtype=float))
+    cuts = _checked_cuts(cuts)
     k = cuts.size + 1
     cell = risk_category(old, cuts) * k + risk_category(new, cuts)
     tables = [np.bincount(cell[group], minlength=k * k).reshape(k, k) for group in (events, ~events)]

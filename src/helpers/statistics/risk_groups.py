@@ -48,20 +48,26 @@ def grouped_calibration(
 
 @dataclass(frozen=True)
 class HosmerLemeshow:
-    """Hosmer-Lemeshow statistic; a large p is not evidence of calibration. p is NaN without df left."""
+    """Hosmer-Lemeshow statistic; a large p is not evidence of calibration. p is NaN without df left.
+
+    `note` says why the test tells little here, and is empty where nothing speaks against it.
+    """
 
     statistic: float
     df: int
     p: float
     groups: int
     smallest_expected: float
+    note: str
 
 
 def hosmer_lemeshow(truth: ArrayLike, probability: ArrayLike, *, groups: int = 10, fitted_here: bool) -> HosmerLemeshow:
     """Hosmer-Lemeshow test on the groups that exist: df = groups - 2 where the model was fitted, else groups.
 
     Ties can leave fewer groups than asked for, and df follows those. On patients the model never saw,
-    groups - 2 would reject a calibrated model in 11 % of studies.
+    groups - 2 would reject a calibrated model in 11 % of studies. The note warns of expected counts below 5,
+    of fewer than 100 patients, and of more than 1000, where trifles are significant (Paul 2013,
+    doi 10.1002/sim.5525).
     """
     events = binary_truth(truth)
     p = probabilities(probability, length=events.size)
@@ -73,4 +79,14 @@ def hosmer_lemeshow(truth: ArrayLike, probability: ArrayLike, *, groups: int = 1
         statistic = float(np.where(squared == 0, 0.0, squared / expected).sum())
     df = observed.shape[1] - 2 if fitted_here else observed.shape[1]
     tail = float(stats.chi2.sf(statistic, df)) if df > 0 else np.nan
-    return HosmerLemeshow(statistic, df, tail, observed.shape[1], float(expected.min()))
+    smallest = float(expected.min())
+    return HosmerLemeshow(statistic, df, tail, observed.shape[1], smallest, _reservations(events.size, smallest))
+
+
+def _reservations(n: int, smallest_expected: float) -> str:
+    found = (
+        (smallest_expected < 5, "an expected count is below 5, so the chi-square is rough"),
+        (n < 100, "fewer than 100 patients: only gross miscalibration shows"),
+        (n > 1000, "more than 1000 patients: trifling miscalibration is significant"),
+    )
+    return "; ".join(text for applies, text in found if applies)

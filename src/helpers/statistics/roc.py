@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arrays import FloatArray, binary_truth, finite_scores, require_both_classes, require_level
+from .arrays import FloatArray, binary_truth, finite_scores, require_both_classes
+from .resampling import percentile_band, roc_counts, stratified_counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,9 @@ def roc_curve(truth: ArrayLike, score: ArrayLike) -> RocCurve:
 
 def sensitivity_at(curve: RocCurve, specificity: ArrayLike) -> FloatArray:
     """Sensitivity of the curve at given specificities; the highest one where the curve is vertical."""
-    # np.interp takes the last of repeated abscissae, which is the top of a vertical step.
-    return np.interp(1 - np.asarray(specificity, dtype=float), 1 - curve.specificity, curve.sensitivity)
+    # np.interp takes the last of repeated abscissae, which is the top of a vertical step; rounding makes them equal.
+    at, false_positive = (np.round(1 - np.asarray(part, dtype=float), 12) for part in (specificity, curve.specificity))
+    return np.interp(at, false_positive, curve.sensitivity)
 
 
 def roc_band(
@@ -53,18 +55,12 @@ def roc_band(
 
     Raises ValueError for one class only or a grid outside [0, 1].
     """
-    require_level(level)
     events = binary_truth(truth)
     require_both_classes(events)
     score = finite_scores(score, length=events.size)
     grid = np.asarray(specificity_grid, dtype=float)
     if ((grid < 0) | (grid > 1)).any():
         raise ValueError("specificity_grid must lie in [0, 1]")
-    rng = np.random.default_rng(seed)
-    label = np.sort(events)
-    rows = np.empty((replicates, grid.size))
-    for row in rows:
-        drawn = [rng.choice(group, group.size) for group in (score[~events], score[events])]
-        row[:] = sensitivity_at(roc_curve(label, np.concatenate(drawn)), grid)
-    low, high = np.quantile(rows, [0.5 - level / 2, 0.5 + level / 2], axis=0)
-    return low, high
+    blocks = stratified_counts(events, replicates=replicates, rng=np.random.default_rng(seed))
+    rows = [roc_counts(events, score, counts).sensitivity_at(grid) for counts in blocks]
+    return percentile_band(np.concatenate(rows), level=level)

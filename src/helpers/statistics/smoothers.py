@@ -66,26 +66,26 @@ def fit_smoother(events: BoolArray, probability: FloatArray, *, smoother: str) -
 def _fit_one(events: BoolArray, probability: FloatArray, name: str) -> Curve | None:
     if name == "loess":
         return _loess_curve(events, probability)
-    x = clipped_logit(probability)
+    design = smoother_design(probability, name)
+    fit = logistic(design(probability), events) if design else None
+    if design is None or fit is None or fit.problem:
+        return None
+    return lambda p: special.expit(design(np.asarray(p, dtype=float)) @ fit.coefficients)
+
+
+def smoother_design(probability: FloatArray, name: str) -> Curve | None:
+    """Design (m, k) that "logistic" or a spline gives probabilities (m,), ones first; None without curvature.
+
+    The knots lie at quantiles of `probability` (n,) and stay there for whatever the design is asked for.
+    """
     if name == "logistic":
-        return _logistic_curve(events, x, lambda values: values[:, None])
+        return lambda p: np.column_stack([np.ones(p.size), clipped_logit(p)])
+    x = clipped_logit(probability)
     knots = np.quantile(x, KNOT_QUANTILES[name])
     # Coinciding knots leave no curvature to fit.
     if np.unique(knots).size < knots.size or np.unique(x).size <= knots.size:
         return None
-    return _logistic_curve(events, x, lambda values: spline_basis(values, knots))
-
-
-def _logistic_curve(events: BoolArray, x: FloatArray, basis: Curve) -> Curve | None:
-    fit = logistic(np.column_stack([np.ones(x.size), basis(x)]), events)
-    if fit.problem:
-        return None
-
-    def curve(p: FloatArray) -> FloatArray:
-        terms = basis(clipped_logit(np.asarray(p, dtype=float)))
-        return special.expit(fit.coefficients[0] + terms @ fit.coefficients[1:])
-
-    return curve
+    return lambda p: np.column_stack([np.ones(p.size), spline_basis(clipped_logit(p), knots)])
 
 
 def _loess_curve(events: BoolArray, probability: FloatArray) -> Curve | None:

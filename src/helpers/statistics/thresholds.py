@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import BoolArray, FloatArray, binary_truth, finite_scores, require_both_classes
-from .intervals import Interval, Proportion, normal_quantile, proportion
+from .intervals import Proportion, proportion
 from .mcnemar import McNemar, mcnemar, paired_proportions
+from .predictive import PredictiveValues, predictive_values
+from .two_by_two import OperatingPoint, performance
 
 __all__ = [
     "McNemar",
@@ -28,6 +29,7 @@ __all__ = [
     "mcnemar",
     "operating_point",
     "paired_proportions",
+    "performance",
     "predictive_values",
     "proportion",
 ]
@@ -80,12 +82,16 @@ class OutOfFold:
 
 @dataclass(frozen=True, init=False)
 class Threshold:
-    """A frozen decision threshold: `score >= value` is positive. Made only by `Threshold.choose`."""
+    """A frozen decision threshold: `score >= value` is positive. Made only by `Threshold.choose`.
+
+    `tied` holds every candidate as good by the rule, in rising order; `value` is the highest of them.
+    """
 
     value: float
     rule: str
     chosen_on: str
     fitted_on: frozenset[str]
+    tied: tuple[float, ...]
 
     def __init__(self, *_: object, **__: object) -> None:
         raise TypeError("a Threshold comes only from Threshold.choose(OutOfFold)")
@@ -107,12 +113,12 @@ class Threshold:
             raise ValueError('give sensitivity with the rule "sensitivity", and only then')
         events = oof.truth == 1
         require_both_classes(events)
-        value = _youden(events, oof.score) if rule == "youden" else _reaching(events, oof.score, sensitivity)
+        tied = _youden(events, oof.score) if rule == "youden" else _reaching(events, oof.score, sensitivity)
         patients = len(set(oof.patient.tolist()))
         label = rule if rule == "youden" else f"sensitivity >= {sensitivity:g}"
         made = object.__new__(cls)
-        fields = (value, label, f"{patients} training patients, out-of-fold", oof.seen)
-        for name, field in zip(("value", "rule", "chosen_on", "fitted_on"), fields, strict=True):
+        fields = (tied[-1], label, f"{patients} training patients, out-of-fold", oof.seen, tied)
+        for name, field in zip(("value", "rule", "chosen_on", "fitted_on", "tied"), fields, strict=True):
             object.__setattr__(made, name, field)
         return made
 
@@ -125,43 +131,22 @@ def _candidates(score: FloatArray) -> FloatArray:
     return np.maximum(distinct[:-1] / 2 + distinct[1:] / 2, np.nextafter(distinct[:-1], np.inf))
 
 
-def _youden(events: BoolArray, score: FloatArray) -> float:
+def _youden(events: BoolArray, score: FloatArray) -> tuple[float, ...]:
     candidates = _candidates(score)
     true_positive = (score[events] >= candidates[:, None]).sum(axis=1)
     true_negative = (score[~events] < candidates[:, None]).sum(axis=1)
     # In integers, so that ties are ties; the last of them has the highest specificity.
     youden = true_positive * (~events).sum() + true_negative * events.sum()
-    return float(candidates[np.flatnonzero(youden == youden.max())[-1]])
+    return tuple(candidates[youden == youden.max()].tolist())
 
 
-def _reaching(events: BoolArray, score: FloatArray, sensitivity: float | None) -> float:
+def _reaching(events: BoolArray, score: FloatArray, sensitivity: float | None) -> tuple[float, ...]:
     if sensitivity is None or not 0 < sensitivity <= 1:
         raise ValueError(f"the target sensitivity must lie in (0, 1], not {sensitivity}")
     candidates = np.concatenate([[score.min()], _candidates(score)])
     true_positive = (score[events] >= candidates[:, None]).sum(axis=1)
     needed = int(np.ceil(sensitivity * events.sum() - 1e-9))
-    return float(candidates[np.flatnonzero(true_positive >= needed)[-1]])
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """Performance at a frozen threshold; NaN where a denominator is 0."""
-
-    sensitivity: Proportion
-    specificity: Proportion
-    ppv: Proportion
-    npv: Proportion
-    accuracy: Proportion
-    balanced_accuracy: float
-    mcc: float
-    f1: float
-    lr_positive: Interval
-    lr_negative: Interval
-    no_information_rate: float
-    tp: int
-    fp: int
-    fn: int
-    tn: int
+    return (float(candidates[np.flatnonzero(true_positive >= needed)[-1]]),)
 
 
 def operating_point(
@@ -188,56 +173,3 @@ def operating_point(
             raise ValueError(f"{len(shared)} patients shaped their own threshold, first {shared[0]}")
     counts = [int((a & b).sum()) for a in (positive, ~positive) for b in (events, ~events)]
     return performance(*counts, method=method, level=level)
-
-
-def performance(tp: int, fp: int, fn: int, tn: int, *, method: str = "wilson", level: float = 0.95) -> OperatingPoint:
-    """Every measure of a two-by-two table; proportions by `method`, likelihood ratios by the log method."""
-    n = tp + fp + fn + tn
-    pairs = [(tp, tp + fn), (tn, tn + fp), (tp, tp + fp), (tn, tn + fn), (tp + tn, n)]
-    shares = [proportion(k, total, method=method, level=level) for k, total in pairs]
-    margin = float(tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-    return OperatingPoint(
-        *shares,
-        balanced_accuracy=(shares[0].estimate + shares[1].estimate) / 2,
-        mcc=(tp * tn - fp * fn) / margin**0.5 if margin else np.nan,
-        f1=2 * tp / (2 * tp + fp + fn) if 2 * tp + fp + fn else np.nan,
-        lr_positive=likelihood_ratio(tp, tp + fn, fp, fp + tn, level=level),
-        lr_negative=likelihood_ratio(fn, tp + fn, tn, fp + tn, level=level),
-        no_information_rate=max(tp + fn, fp + tn) / n if n else np.nan,
-        tp=tp,
-        fp=fp,
-        fn=fn,
-        tn=tn,
-    )
-
-
-def likelihood_ratio(a: int, events: int, b: int, nonevents: int, *, level: float = 0.95) -> Interval:
-    """(a/events) / (b/nonevents) by the log method (Simel 1991, doi 10.1016/0895-4356(91)90128-V).
-
-    Without a count in either cell the interval is NaN, and the estimate 0, infinite or NaN.
-    """
-    if not events or not nonevents or (a == 0 and b == 0):
-        return Interval(np.nan, np.nan, np.nan)
-    if a == 0 or b == 0:
-        return Interval(np.inf if a else 0.0, np.nan, np.nan)
-    ratio = (a / events) / (b / nonevents)
-    spread = normal_quantile(level) * np.sqrt(1 / a - 1 / events + 1 / b - 1 / nonevents)
-    return Interval(ratio, float(ratio * np.exp(-spread)), float(ratio * np.exp(spread)))
-
-
-class PredictiveValues(NamedTuple):
-    """Positive and negative predictive value at a stated prevalence."""
-
-    ppv: float
-    npv: float
-
-
-def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> PredictiveValues:
-    """Predictive values by Bayes' theorem; ValueError when an argument leaves [0, 1], NaN for 0/0."""
-    if not all(0 <= value <= 1 for value in (sensitivity, specificity, prevalence)):
-        raise ValueError("sensitivity, specificity and prevalence must lie in [0, 1]")
-    positive = sensitivity * prevalence + (1 - specificity) * (1 - prevalence)
-    negative = specificity * (1 - prevalence) + (1 - sensitivity) * prevalence
-    ppv = sensitivity * prevalence / positive if positive else np.nan
-    npv = specificity * (1 - prevalence) / negative if negative else np.nan
-    return PredictiveValues(ppv, npv)

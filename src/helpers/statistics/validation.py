@@ -1,4 +1,4 @@
-"""Internal validation: optimism correction, the .632+ rule, and the stability of predictions."""
+"""Internal validation: optimism correction, the .632+ rule, repeated cross-validation, stability of predictions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arrays import FloatArray, require_level
+from .arrays import FloatArray, binary_truth, require_level
+from .smoothers import fit_smoother
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,34 @@ def point632plus(apparent: float, out_of_bag: ArrayLike, *, no_information: floa
     return Point632Plus(float(apparent), outside, float(plain), float(plus), overfitting, weight)
 
 
+@dataclass(frozen=True)
+class RepeatedEstimates:
+    """Mean, standard deviation and range of a measure over repeats of one cross-validation.
+
+    The spread comes from how the same patients were divided into folds. It is no confidence interval: it
+    shrinks with more repeats, and not with more patients.
+    """
+
+    mean: float
+    standard_deviation: float
+    smallest: float
+    largest: float
+    repeats: int
+
+
+def repeated_cross_validation(estimates: ArrayLike) -> RepeatedEstimates:
+    """Summary of one estimate a repeat (repeats,), those that are not finite left out.
+
+    The standard deviation is NaN for one repeat. Raises ValueError when no estimate is finite.
+    """
+    values = np.asarray(estimates, dtype=float)
+    values = values[np.isfinite(values)]
+    if values.ndim != 1 or not values.size:
+        raise ValueError("no repeat has a finite estimate")
+    spread = float(values.std(ddof=1)) if values.size > 1 else np.nan
+    return RepeatedEstimates(float(values.mean()), spread, float(values.min()), float(values.max()), values.size)
+
+
 @dataclass(frozen=True, eq=False)
 class Instability:
     """Spread of each patient's prediction over refitted models (n,), and its mean over patients."""
@@ -97,9 +126,51 @@ def instability(prediction: ArrayLike, boot_predictions: ArrayLike, *, level: fl
     Raises ValueError for shapes that do not match.
     """
     require_level(level)
-    original, refitted = np.asarray(prediction, dtype=float), np.asarray(boot_predictions, dtype=float)
-    if refitted.ndim != 2 or original.shape != refitted.shape[1:] or len(refitted) == 0:
-        raise ValueError(f"boot_predictions must be (replicates, {original.size}), not {refitted.shape}")
+    original, refitted = _refitted(prediction, boot_predictions)
     error = np.abs(refitted - original).mean(axis=0)
     low, high = np.quantile(refitted, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return Instability(error, low, high, float(error.mean()))
+
+
+def _refitted(prediction: ArrayLike, boot_predictions: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    original, refitted = np.asarray(prediction, dtype=float), np.asarray(boot_predictions, dtype=float)
+    if refitted.ndim != 2 or original.shape != refitted.shape[1:] or len(refitted) == 0:
+        raise ValueError(f"boot_predictions must be (replicates, {original.size}), not {refitted.shape}")
+    return original, refitted
+
+
+@dataclass(frozen=True, eq=False)
+class ClassInstability:
+    """Share of refitted models that call each patient otherwise (n,), and its mean over patients."""
+
+    index: FloatArray
+    average: float
+
+
+def classification_instability(
+    prediction: ArrayLike, boot_predictions: ArrayLike, *, threshold: float
+) -> ClassInstability:
+    """Classification instability index of Riley and Collins 2023 (doi 10.1002/bimj.202200302) at a threshold.
+
+    prediction is (n,), boot_predictions (B, n); a prediction at or above the threshold is positive. Raises
+    ValueError for shapes that do not match.
+    """
+    original, refitted = _refitted(prediction, boot_predictions)
+    index = ((refitted >= threshold) != (original >= threshold)).mean(axis=0)
+    return ClassInstability(index, float(index.mean()))
+
+
+def calibration_instability(
+    truth: ArrayLike, boot_predictions: ArrayLike, grid: ArrayLike, *, smoother: str = "auto"
+) -> FloatArray:
+    """Calibration curve of each refitted model on the original patients, (B, grid) at predicted risks (grid,).
+
+    Riley and Collins 2023. truth is (n,), boot_predictions (B, n). NaN outside the risks a model predicts, and
+    where no curve can be estimated. Raises ValueError for shapes that do not match or an unknown smoother.
+    """
+    events = binary_truth(truth)
+    _, refitted = _refitted(events, boot_predictions)
+    grid = np.asarray(grid, dtype=float)
+    curves = np.array([fit_smoother(events, risk, smoother=smoother)[0](grid) for risk in refitted])
+    low, high = refitted.min(axis=1, keepdims=True), refitted.max(axis=1, keepdims=True)
+    return np.where((grid >= low) & (grid <= high), curves, np.nan)
