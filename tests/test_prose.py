@@ -49,3 +49,12 @@ def test_an_estimate_that_cannot_be_had_is_said_once():
 
 def test_variables_are_named_as_clinicians_do():
     assert [prose.variable(v) for v in ("days_since_rt", "kps", "age")] == ["Days since RT", "KPS", "Age"]
+
+
+def test_a_lower_limit_alone_reads_as_one():
+    assert prose.interval(1.0, 0.93, float("nan")) == "1.00 (at least 0.93)"
+
+
+def test_a_share_just_below_one_never_reads_as_certainty():
+    assert prose.interval(0.9994, 0.98, 1.0) == "0.999 (0.980 to 1.000)"
+    assert prose.interval(0.997, 0.8, 1.3) == "1.00 (0.80 to 1.30)"  # no share: a slope may be 1.00

@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers import prose, run
 from helpers import study as studies
-from helpers.cohort import clinical, enroll
+from helpers.cohort import clinical, enroll, reading
 from helpers.study import Study
 
 
@@ -21,6 +21,8 @@ def check(study_name: str, *, overrides: tuple[str, ...] = ()) -> Iterator[str]:
     yield from _cohort(study, enrolled)
     if enrolled.images is not None:
         yield from _images(study, enrolled)
+    if study.parameters.cohort.readings:
+        yield from _readings(study, enrolled)
     yield "Nothing was written."
 
 
@@ -35,6 +37,21 @@ def _cohort(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
     for row in clinical.missing(cases, cohort.clinical).itertuples():
         yield f"{row.variable} is missing in {prose.percent(row.missing, row.cases)}: imputed within the training patients"
     yield from _excluded(enrolled.exclusions)
+
+
+def _readings(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
+    from helpers.evaluation.crossed import crossed
+
+    path, settings = study.parameters.cohort.readings, study.parameters.readers
+    given = reading.table(reading.sheet(path).frame, settings, where=path.name)
+    given = given[~given["case"].isin(enrolled.exclusions["case"])]
+    endpoint = study.parameters.cohort.endpoints[0].name
+    read = crossed(given, enrolled.cases, endpoint=endpoint, conditions=settings.conditions)
+    calls = "with calls" if read.call is not None else "without calls: readers.call_at can set them"
+    yield (
+        f"Readings: {prose.count(len(read.cases), 'case')} by {prose.count(len(read.readers), 'reader')} in "
+        f"{prose.listing(read.conditions)}, {calls}"
+    )
 
 
 def _images(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
 from helpers import doctor as doctors
 from helpers import run, scaffold
+from helpers.cohort.columns import Columns
 from helpers.errors import RadiogramError
 
 Set = click.option(
@@ -93,22 +95,57 @@ def doctor() -> None:
         click.echo(line)
 
 
-@main.command(short_help="Evaluate a CSV of patient, part, truth and models.")
-@click.argument("scores", type=click.Path(path_type=Path))
+@main.command(short_help="Evaluate anybody's predictions or readings: FILE to a report.")
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for tables and report.html."
 )
+@click.option(
+    "--truth", metavar="COLUMN[=VALUE]", help="Column of the outcome, and its value that is the event [truth]."
+)
+@click.option("--models", metavar="A,B,C", help="Columns of the models or markers [all columns not known otherwise].")
+@click.option("--lower", metavar="C", help="Those of them that point to the event when they are low.")
+@click.option(
+    "--patient", metavar="COLUMN", help="Column that names the patient [patient; with --models, else the row]."
+)
+@click.option("--part", metavar="COLUMN", help="Column of train, test or external:CENTER [part; else all are test].")
+@click.option("--readings", type=click.Path(path_type=Path), metavar="FILE", help="Readings of the same patients.")
+@click.option("--drop-missing", is_flag=True, help="Leave out rows in which a model has no value, for every model.")
 @Set
 @sentence
-def evaluate(scores: Path, out: Path, overrides: tuple[str, ...]) -> None:
-    """Evaluate the models of a CSV: columns patient, part (train or test), truth, then one a model.
+def evaluate(file: Path, out: Path, overrides: tuple[str, ...], readings: Path | None, **told: Any) -> None:
+    """Evaluate the predictions, markers or readings of a table (CSV or parquet) and write a report.
 
-    Training rows must hold out-of-fold predictions: the threshold is chosen on them.
+    FILE holds predictions: patient, part (train or test), truth (0 or 1), then one column a model. Predictions of
+    training patients must be out-of-fold, as the thresholds are chosen on them; without training patients there are
+    no thresholds. Or it holds readings, one a row: case, reader, condition, truth, rating and, where known, call and
+    seconds; the second condition is compared with the first.
+
+    \b
+    radiogram evaluate scores.csv --out results
+    radiogram evaluate aSAH.csv --truth outcome=Poor --models wfns,s100b,ndka --out results
+    radiogram evaluate readings.csv --out results --set readers.call_at=3
+    radiogram evaluate scores.csv --readings readings.csv --out results
     """
-    study = scaffold.study_of_scores(scores, out)
+    columns = _columns(**told)
+    study = scaffold.evaluation(file, out, columns=columns, readings=readings, overrides=overrides)
     os.environ["RADIOGRAM_RUNS"] = str(study.parent.parent.absolute())
-    page = run.report(str(study), overrides=overrides, say=click.echo)
+    page = run.report(str(study.absolute()), overrides=overrides, say=click.echo)
     click.echo(f"Report: {page}")
+
+
+def _columns(
+    *,
+    truth: str | None,
+    models: str | None,
+    lower: str | None,
+    patient: str | None,
+    part: str | None,
+    drop_missing: bool,
+) -> Columns:
+    """What the options of `evaluate` say of the table's columns."""
+    names = [tuple(name.strip() for name in (text or "").split(",") if name.strip()) for text in (models, lower)]
+    return Columns(truth, *names, patient, part, drop_missing)
 
 
 def _named(study: str) -> str:

@@ -30,8 +30,14 @@ class Baseline(Group):
     direction: Literal["higher", "lower"]
 
 
+class Subgroup(Group):
+    name: str
+    column: str
+    cuts: tuple[float, ...] = ()
+
+
 class Cohort(Group):
-    source: Literal["phantom", "manifest", "features", "scores", "sts", "ucsf_pdgm"]
+    source: Literal["phantom", "manifest", "features", "scores", "readings", "sts", "ucsf_pdgm"]
     root: Path | None
     manifest: Path | None
     features: Path | None
@@ -123,8 +129,26 @@ class Statistics(Group):
     target_sensitivity: Fraction
     decision_range: tuple[Fraction, Fraction]
     decision_rationale: str
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None
+    partial_range: tuple[Fraction, Fraction]
+    partial_focus: Literal["specificity", "sensitivity"]
     reclassification_cuts: tuple[Fraction, ...]
     comparisons: tuple[tuple[str, str], ...]
+    subgroups: tuple[Subgroup, ...]
+    subgroup_events: Count
+
+
+class Validation(Group):
+    bootstraps: Annotated[int, Field(ge=0)]
+    repeats: Annotated[int, Field(ge=0)]
+
+
+class Readers(Group):
+    conditions: tuple[str, str]
+    call_at: float | None
+    covariance: Literal["delong", "jackknife"]
+    margin: Positive
+    design: str
 
 
 class Report(Group):
@@ -156,6 +180,8 @@ class Parameters(Group):
     selection: Selection
     modeling: Modeling
     statistics: Statistics
+    validation: Validation
+    readers: Readers
     report: Report
     execution: Execution
 

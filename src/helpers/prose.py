@@ -14,6 +14,7 @@ import yaml
 from helpers.tables import write_whole
 
 NOT_ESTIMABLE = "not estimable"
+MOST_DIGITS = 6
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -25,9 +26,16 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
-    """ "0.84 (0.73 to 0.93)"; without limits, the estimate and that no interval can be had."""
+    """ "0.84 (0.73 to 0.93)"; with a lower limit alone "1.00 (at least 0.93)"; without limits, that none can be had.
+
+    A share just below 1 gets further digits: 0.9994 never reads as certainty.
+    """
     if not math.isfinite(estimate):
         return NOT_ESTIMABLE
+    while high <= 1 and estimate < 1 and round(estimate, digits) == 1 and digits < MOST_DIGITS:
+        digits += 1
+    if math.isfinite(low) and not math.isfinite(high):
+        return f"{number(estimate, digits)} (at least {number(low, digits)})"
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{number(estimate, digits)} (interval {NOT_ESTIMABLE})"
     return f"{number(estimate, digits)} ({number(low, digits)} to {number(high, digits)})"

@@ -52,6 +52,8 @@ def open_study(study: str, overrides: str = "", *, stage: str) -> Study:
         if not done.kept:
             print(f"{done.name} was run first ({done.seconds:.0f} s)")
     theme.show_figures()
+    if opened.tables.exists("predictions"):
+        theme.enlist(opened.tables.read("predictions")["model"].unique())
     return opened
 
 

@@ -1,17 +1,34 @@
-"""New studies: a commented study file, a manifest template, and the study that `evaluate` runs."""
+"""New studies: a commented study file, a manifest template, and the study that `evaluate` writes for a table."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import yaml
 
 from helpers import study as studies
-from helpers.cohort import manifest
+from helpers.cohort import columns as evaluated
+from helpers.cohort import reading
+from helpers.cohort.columns import Columns
 from helpers.errors import RadiogramError
 from helpers.tables import write_whole
 
+SCORED = (
+    "summary",
+    "participants",
+    "performance",
+    "comparisons",
+    "robustness",
+    "plausibility",
+    "methods",
+    "provenance",
+)
+READ = ("summary-readers", "participants", "readings", "plausibility", "methods", "provenance")
 HEADER = """# Study {name}: state what differs from params/_defaults.yaml; delete what you do not need.
 title: {name}
 question: ""                          # the clinical question, one sentence
@@ -53,26 +70,74 @@ def new(name: str) -> list[Path]:
     return [study, sheet]
 
 
-def study_of_scores(scores: Path, out: Path) -> Path:
-    """Write the study that evaluates a scores table: <out>/<out>.yaml, kept in <out>. Returns its path.
+def evaluation(
+    file: Path, out: Path, *, columns: Columns, readings: Path | None = None, overrides: Sequence[str] = ()
+) -> Path:
+    """Write the study that evaluates a table: <out>/<out>.yaml, kept in <out>. Returns its path.
 
-    Raises RadiogramError for a table without patient, part and truth; nothing is written then.
+    file: predictions, or readings, which are told by their columns reader and rating; `readings` stand beside predictions.
+    Raises RadiogramError for a table that cannot be evaluated as `columns` says; nothing is written then.
     """
-    sheet = manifest.read(scores).frame
-    manifest.require(sheet, ("patient", "part", "truth"), where=scores.name)
-    models = [c for c in sheet if c not in ("patient", "part", "truth", "center", "case")]
-    values = {
-        "title": f"Evaluation of {scores.stem}",
-        "notebooks": ["01_cohort", "03_participants", "06_statistics"],
-        "cohort": {
-            "source": "scores",
-            "scores": str(scores.absolute()),
-            "part_column": "part",
-            "endpoints": [{"name": "truth", "positive": "event", "negative": "no event"}],
-        },
-        "statistics": {"comparisons": [[a, b] for a, b in zip(models, models[1:], strict=False)][:2]},
-        "report": {"sections": ["summary", "participants", "performance", "comparisons", "methods", "provenance"]},
-    }
+    table = evaluated.file_of(file)
+    if reading.is_readings(table):
+        if readings or columns.models:
+            raise RadiogramError(
+                f"{file.name} is a table of readings, not of models: give the models' table first, then --readings."
+            )
+        values = _of_readings(file, table, columns)
+    else:
+        scores = evaluated.scores(table, columns, where=file.name)
+        values = _of_scores(file, scores, out)
+    values["readers"] = _conditions(readings or file, overrides) if reading.is_readings(table) or readings else {}
+    if readings:
+        values["notebooks"].insert(-1, "07_readers")
+        values["cohort"]["readings"] = str(readings.absolute())
+        values["report"]["sections"] = ["summary-readers", *SCORED[1:4], "readers", *SCORED[4:]]
     path = out / f"{out.absolute().name}.yaml"
+    if "scores" in values["cohort"]:
+        write_whole(Path(values["cohort"]["scores"]), lambda beside: scores.frame.to_csv(beside, index=False))
     write_whole(path, lambda beside: beside.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True)))
     return path
+
+
+def _of_scores(file: Path, scores: evaluated.Scores, out: Path) -> dict[str, Any]:
+    """A study of predictions: nobody declared a contrast, so every pair of models is one family.
+
+    The table as it is evaluated lies beside the study, under a name of its own: a user's file is never overwritten.
+    """
+    return {
+        "title": f"Evaluation of {file.stem}",
+        "notebooks": ["01_cohort", "03_participants", "06_statistics", "10_plausibility"],
+        "cohort": {
+            "source": "scores",
+            "scores": str(out.absolute() / f"{file.stem}-evaluated.csv"),
+            "endpoints": [scores.endpoint.model_dump()],
+        },
+        "statistics": {"comparisons": [list(pair) for pair in combinations(scores.models, 2)]},
+        "report": {"sections": list(SCORED)},
+    }
+
+
+def _of_readings(file: Path, table: pd.DataFrame, columns: Columns) -> dict[str, Any]:
+    endpoint = evaluated.endpoint(table, columns.truth or "truth", where=file.name)
+    return {
+        "title": f"Reader study {file.stem}",
+        "notebooks": ["01_cohort", "03_participants", "07_readers", "10_plausibility"],
+        "cohort": {"source": "readings", "readings": str(file.absolute()), "endpoints": [endpoint.model_dump()]},
+        "report": {"sections": list(READ)},
+    }
+
+
+def _conditions(readings: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """The two conditions of a sheet of readings, as parameters; those of the defaults where the sheet has them."""
+    if not readings.is_file():
+        raise RadiogramError(f"No file {readings}: check the path.")
+    found = reading.conditions(reading.sheet(readings).frame)
+    if any(text.startswith("readers.conditions") for text in overrides):
+        return {}
+    if len(found) > 2:
+        raise RadiogramError(
+            f"{readings.name} has {len(found)} conditions ({', '.join(found[:6])}): name the two to compare, "
+            f'--set \'readers.conditions=["{found[0]}", "{found[1]}"]\'.'
+        )
+    return {"conditions": [*found, "aided"][:2] if found != ["aided"] else ["unaided", "aided"]}

@@ -44,12 +44,13 @@ class Study:
         return self.parameters.cohort.source == "phantom"
 
     @property
-    def entry(self) -> Literal["images", "features", "scores"]:
-        """Where the study enters: at scans, at a feature table, or at a table of predictions."""
+    def entry(self) -> Literal["images", "features", "scores", "readings"]:
+        """Where the study enters: at scans, a feature table, a table of predictions, or the readings of radiologists."""
         cohort = self.parameters.cohort
         if cohort.source == "phantom":
             return self.parameters.phantom.entry
-        return {"features": "features", "ucsf_pdgm": "features", "scores": "scores"}.get(cohort.source, "images")
+        tables = {"features": "features", "ucsf_pdgm": "features", "scores": "scores", "readings": "readings"}
+        return tables.get(cohort.source, "images")
 
     @property
     def random_weights(self) -> bool:

@@ -14,6 +14,12 @@ import pyarrow.parquet as pq
 from helpers.errors import RadiogramError
 
 
+DECISION = (
+    "endpoint", "model", "part", "kind", "threshold", "net_benefit", "low", "high", "treat_all", "standardized",
+    "interventions_avoided", "avoided_low", "avoided_high", "prevalence",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Columns:
     """What one row means, the columns it must have, and whether others may follow."""
@@ -102,18 +108,39 @@ DECLARED: dict[str, Columns] = {
             "family",
         ),
     ),
-    "thresholds": Columns("a frozen operating point", ("endpoint", "model", "rule", "threshold", "chosen_on")),
+    "thresholds": Columns(
+        "a frozen operating point, and the bootstrap interval of its choice",
+        ("endpoint", "model", "rule", "threshold", "low", "high", "chosen_on"),
+    ),
     "roc": Columns(
         "a point of a ROC curve",
         ("endpoint", "model", "part", "kind", "threshold", "sensitivity", "specificity"),
     ),
     "calibration": Columns(
-        "a point of a flexible calibration curve",
-        ("endpoint", "model", "part", "kind", "predicted", "observed", "low", "high", "smoother"),
+        "a point of a flexible calibration curve; version is main, loess or recalibrated",
+        ("endpoint", "model", "part", "kind", "version", "predicted", "observed", "low", "high", "smoother"),
     ),
-    "decision": Columns(
-        "a risk threshold of a decision curve",
-        ("endpoint", "model", "part", "kind", "threshold", "net_benefit", "low", "high", "treat_all"),
+    "roc_band": Columns(
+        "a specificity of a ROC curve, with the interval of the sensitivity there",
+        ("endpoint", "model", "part", "kind", "specificity", "sensitivity", "low", "high"),
+    ),
+    "calibration_groups": Columns(
+        "a quantile group of predicted risk",
+        ("endpoint", "model", "part", "kind", "predicted", "observed", "low", "high", "count", "events"),
+    ),
+    "calibration_tests": Columns(
+        "a test of calibration",
+        ("endpoint", "model", "part", "kind", "test", "statistic", "df", "p", "note"),
+    ),
+    "recalibration": Columns(
+        "a calibration metric of a model as given and recalibrated in training",
+        ("endpoint", "model", "part", "version", "metric", "estimate", "low", "high"),
+    ),
+    "decision": Columns("a risk threshold of a decision curve", DECISION),
+    "decision_adjusted": Columns("a risk threshold of a decision curve at the stated prevalence", DECISION),
+    "decision_differences": Columns(
+        "a risk threshold and two strategies",
+        ("endpoint", "part", "model_a", "model_b", "threshold", "difference", "low", "high"),
     ),
     "reclassification": Columns(
         "a measure of reclassification",
@@ -131,13 +158,106 @@ DECLARED: dict[str, Columns] = {
             "method",
         ),
     ),
+    "reclassification_table": Columns(
+        "a cell of a reclassification table; outcome is events or nonevents, categories count from 0",
+        ("endpoint", "part", "model_a", "model_b", "outcome", "old", "new", "old_range", "new_range", "count"),
+    ),
+    "subgroups": Columns(
+        "a metric of a model in a subgroup",
+        (
+            "endpoint",
+            "model",
+            "part",
+            "kind",
+            "variable",
+            "level",
+            "metric",
+            "estimate",
+            "low",
+            "high",
+            "n",
+            "events",
+            "suppressed",
+        ),
+    ),
+    "subgroup_tests": Columns(
+        "a test of equal AUC in two subgroups",
+        (
+            "endpoint",
+            "model",
+            "part",
+            "variable",
+            "level_a",
+            "level_b",
+            "estimate",
+            "low",
+            "high",
+            "statistic",
+            "df",
+            "p",
+            "p_holm",
+        ),
+    ),
+    "added_value": Columns(
+        "a block of terms of the nomogram and the likelihood-ratio test of adding it, on the training patients",
+        ("endpoint", "block", "terms", "statistic", "df", "p"),
+    ),
+    "sample_size": Columns(
+        "a criterion of sample size", ("endpoint", "purpose", "criterion", "needed", "available", "note")
+    ),
+    "validation": Columns(
+        "a metric of a model by a method of internal validation, whole pipeline repeated",
+        ("endpoint", "model", "method", "metric", "apparent", "optimism", "estimate", "low", "high", "replicates"),
+    ),
+    "instability": Columns(
+        "a training case: its prediction and how refitted models spread around it",
+        ("endpoint", "model", "case", "probability", "low", "high", "error"),
+    ),
+    "selection_frequency": Columns(
+        "a feature and the share of bootstrap samples whose selection kept it",
+        ("endpoint", "signature", "feature", "frequency", "in_final", "replicates"),
+    ),
+    "plausibility": Columns("a rule and what it found", ("rule", "table", "where", "seen", "verdict")),
     "reader_scores": Columns(
         "a metric of a radiologist in a condition",
         ("endpoint", "reader", "condition", "metric", "estimate", "low", "high", "method", "n", "events"),
     ),
     "reader_comparisons": Columns(
-        "a contrast of the reader study",
-        ("endpoint", "reader", "metric", "estimate", "low", "high", "statistic", "df", "p", "method"),
+        "a contrast of the reader study; contrast is e.g. aided - unaided, or model - aided; leading marks the one to read first",
+        (
+            "endpoint",
+            "reader",
+            "contrast",
+            "metric",
+            "estimate",
+            "low",
+            "high",
+            "statistic",
+            "df",
+            "p",
+            "method",
+            "leading",
+        ),
+    ),
+    "reader_agreement": Columns(
+        "an agreement of two readers (or of all) in a condition",
+        ("endpoint", "condition", "reader_a", "reader_b", "statistic", "estimate", "low", "high", "agreement", "n"),
+    ),
+    "switches": Columns(
+        "a radiologist's calls before and after seeing the model's",
+        (
+            "endpoint",
+            "reader",
+            "right_to_right",
+            "right_to_wrong",
+            "wrong_to_right",
+            "wrong_to_wrong",
+            "automation_bias",
+            "rescued",
+            "ignored",
+            "model_wrong",
+            "cases",
+        ),
     ),
 }
 

@@ -6,7 +6,19 @@ from sklearn.metrics import roc_auc_score
 
 from helpers import prose
 from helpers.errors import RadiogramError
-from helpers.evaluation import comparisons, curves, headline, order, performance, printed, thresholds
+from helpers.evaluation import (
+    benefit,
+    comparison_printed,
+    comparisons,
+    curves,
+    headline,
+    order,
+    performance,
+    performance_printed,
+    reclassified,
+    thresholds,
+    unfitted,
+)
 
 
 @pytest.fixture
@@ -32,15 +44,20 @@ def test_training_predictions_of_a_model_that_saw_the_patient_are_no_basis_for_a
         thresholds.choose(predictions, leaky, statistics=parameters.statistics)
 
 
-def test_auc_equals_scikit_learn(predictions, chosen, parameters):
-    table = performance.scores(predictions, thresholds=chosen)
+@pytest.fixture
+def scored(predictions, chosen, parameters):
+    return performance.scores(predictions, thresholds=chosen, statistics=parameters.statistics, seed=1)
+
+
+def test_auc_equals_scikit_learn(predictions, scored):
+    table = scored
     own = table[(table["model"] == "radiomics") & (table["part"] == "test") & (table["metric"] == "auc")]
     rows = predictions[(predictions["model"] == "radiomics") & (predictions["part"] == "test")]
     assert own["estimate"].item() == pytest.approx(roc_auc_score(rows["truth"], rows["probability"]), abs=1e-12)
 
 
 def test_a_baseline_is_judged_on_all_patients_in_its_declared_direction(cases, parameters):
-    table = performance.baselines(cases, None, parameters=parameters)
+    table = unfitted.baselines(cases, None, parameters=parameters)
     whole = table[table["part"] == "all"].iloc[0]
     known = cases.dropna(subset="age")
     assert whole["estimate"] == pytest.approx(roc_auc_score(known["progression"], -known["age"]))
@@ -50,7 +67,7 @@ def test_a_baseline_is_judged_on_all_patients_in_its_declared_direction(cases, p
 def test_a_baseline_of_an_unknown_column_is_named(cases, parameters):
     wrong = parameters.cohort.baselines[0].model_copy(update={"column": "volume"})
     with pytest.raises(RadiogramError, match="Baseline age: no column volume"):
-        performance.baseline_values(cases, None, wrong)
+        unfitted.baseline_values(cases, None, wrong)
 
 
 def test_delong_is_refused_in_training_and_the_likelihood_ratio_test_offered(predictions):
@@ -66,45 +83,49 @@ def test_holm_adjusts_within_the_declared_family_only(predictions):
     assert (exploratory["p_holm"] >= exploratory["p"]).all()
 
 
-def test_nri_at_the_frozen_thresholds_is_the_gain_in_sensitivity_plus_specificity(predictions, chosen, parameters):
-    moved = curves.reclassification(
+def test_nri_at_the_frozen_thresholds_is_the_gain_in_sensitivity_plus_specificity(
+    predictions, chosen, parameters, scored
+):
+    moved = reclassified.reclassification(
         predictions, pairs=(("nomogram", "clinical"),), thresholds=chosen, statistics=parameters.statistics, seed=1
     )
-    nri = moved.loc[moved["measure"] == "categorical NRI", "estimate"].item()
-    table = (
-        performance.scores(predictions, thresholds=chosen)
-        .query("part == 'test'")
-        .set_index(["model", "metric"])["estimate"]
-    )
+    nri = moved.loc[moved["measure"] == "categorical NRI", "estimate"].iloc[0]
+    table = scored.query("part == 'test'").set_index(["model", "metric"])["estimate"]
     gain = [table["nomogram", m] - table["clinical", m] for m in ("sensitivity", "specificity")]
     assert nri == pytest.approx(sum(gain), abs=1e-12)
 
 
-def test_scores_that_are_no_probabilities_get_an_auc_but_no_calibration(predictions, chosen):
+def test_scores_that_are_no_probabilities_get_an_auc_but_no_calibration(predictions, parameters):
     raw = predictions.assign(probability=predictions["probability"] * 10)
-    table = performance.scores(raw, thresholds={})
-    assert set(table["metric"]) == {"auc"}
+    table = performance.scores(raw, thresholds={}, statistics=parameters.statistics, seed=1)
+    assert set(table["metric"]) == {"auc", "auc_wald", "auc_logit", "auc_bootstrap", "partial_auc"}
     assert curves.calibration(raw, replicates=0, seed=1).empty
 
 
 def test_net_benefit_at_prevalence_of_treating_all_is_zero(predictions):
     here = predictions[predictions["part"] == "test"]
     prevalence = here["truth"].mean()
-    table = curves.decision(here, decision_range=(round(prevalence, 2), 0.9))
+    table = benefit.decision(here, decision_range=(round(prevalence, 2), 0.9))
     assert abs(table["treat_all"].iloc[0]) < 0.02
 
 
 def test_every_printed_table_is_a_table(predictions, chosen, parameters, cases):
     scores = performance.with_baselines(predictions, cases, None, thresholds=chosen, parameters=parameters)
     tests = comparisons.comparisons(predictions, confirmatory=parameters.statistics.comparisons)
-    for frame in (printed.performance(scores), printed.baselines(scores), printed.comparisons(tests)):
+    shown = (
+        performance_printed.essential(scores),
+        performance_printed.secondary(scores),
+        performance_printed.baselines(scores),
+        comparison_printed.comparisons(tests),
+    )
+    for frame in shown:
         lines = prose.markdown_table(frame).splitlines()
         assert len({line.count(" | ") for line in lines}) == 1 and len(lines) > 2
 
 
-def test_prose_leads_with_test_patients_and_the_nomogram(predictions, chosen, parameters):
-    scores = performance.scores(predictions, thresholds=chosen)
-    told = headline.numbers(scores, thresholds.table(chosen, supplied=False), lead="nomogram", parameters=parameters)
+def test_prose_leads_with_test_patients_and_the_nomogram(predictions, fits, chosen, scored, parameters):
+    frozen = thresholds.table(predictions, fits, chosen, statistics=parameters.statistics, seed=1)
+    told = headline.numbers(scored, frozen, lead="nomogram", parameters=parameters)
     assert told["judged"].startswith("40 test patients")
     assert order.lead(predictions) == "nomogram"
     assert np.isfinite(float(told["auc"][:4]))

@@ -123,7 +123,8 @@ def make_calibration(predictions: pd.DataFrame) -> pd.DataFrame:
                     "observed": y,
                     "low": np.clip(y - wide, 0, 1),
                     "high": np.clip(y + wide, 0, 1),
-                    "smoother": "loess",
+                    "version": "main",
+                    "smoother": "rcs3",
                 }
             )
         )
@@ -138,6 +139,8 @@ def make_decision(predictions: pd.DataFrame) -> pd.DataFrame:
         benefit = np.array(
             [((p >= t) & y).mean() - ((p >= t) & ~y).mean() * o for t, o in zip(GRID, odds, strict=True)]
         )
+        everyone = y.mean() - (~y).mean() * odds
+        avoided = 100 * (benefit - everyone) / odds
         rows.append(
             pd.DataFrame(
                 {
@@ -146,7 +149,12 @@ def make_decision(predictions: pd.DataFrame) -> pd.DataFrame:
                     "net_benefit": benefit,
                     "low": benefit - 0.09,
                     "high": benefit + 0.08,
-                    "treat_all": y.mean() - (~y).mean() * odds,
+                    "treat_all": everyone,
+                    "standardized": benefit / y.mean(),
+                    "interventions_avoided": avoided,
+                    "avoided_low": avoided - 11,
+                    "avoided_high": avoided + 9,
+                    "prevalence": y.mean(),
                 }
             )
         )

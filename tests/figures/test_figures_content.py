@@ -183,13 +183,11 @@ def test_labels_that_have_room_stay_where_they_are():
 
 def test_alternative_texts_give_the_numbers_of_the_figure(make):
     t, s = make.evaluation(1, {"train": 84, "test": 36}), make.selection()
-    _, judged = make.readings(t.cases)
     auc = t.scores.query("metric == 'auc' and model == 'nomogram' and part == 'test'").iloc[0]
     assert f"{auc['estimate']:.2f} ({auc['low']:.2f} to {auc['high']:.2f})" in texts.alt_roc(t.scores)
     assert "slope 0.84 (0.40 to 1.28)" in texts.alt_calibration(t.scores)
     assert "n = 36, 20 events" in texts.alt_risk(t.predictions)
     assert "from 0.10 to 0.80" in texts.alt_decision(t.decision)
-    assert "Reader 2: AUC 0.72 to 0.82" in texts.alt_readers(judged)
     assert "128 screened. 8 excluded" in texts.alt_flow(t.cases, make.exclusions(), endpoints=t.endpoints, enrolled=128)
     assert "T1c · deep 0 0.90" in texts.alt_coefficients(s.selected)
     assert "extracted 1,316" in texts.alt_funnel(s.funnel)
@@ -197,4 +195,4 @@ def test_alternative_texts_give_the_numbers_of_the_figure(make):
     assert "86 of 400 (22 %) kept" in texts.alt_reproducibility(s.reproducibility, threshold=0.75)
     assert "age" in texts.alt_nomogram(make.nomogram())
     assert "Dice 0.8" in texts.alt_segmentation(make.panels(1))
-    assert "Reader 1" in texts.alt_panels(t.scores, t.decision, reader_scores=judged)
+    assert "Decision curve" in texts.alt_panels(t.scores, t.decision)

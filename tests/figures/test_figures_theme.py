@@ -198,3 +198,13 @@ def test_an_endpoint_without_a_selected_feature_is_drawn(make):
     s = make.selection(count=0, signatures=("radiomics",))
     assert theme.svg(selection.lasso(s.lasso, s.lasso_path))
     assert "No feature was selected" in selection.coefficients(s.selected).texts[0].get_text()
+
+
+def test_no_two_models_of_a_run_share_a_line_whatever_they_are_called():
+    try:
+        theme.enlist(["wfns", "s100b", "ndka", "gos"])
+        looks = [theme.model_style(m) for m in ("wfns", "s100b", "ndka", "gos")]
+        for key in ("color", "linestyle", "marker"):
+            assert len({str(look[key]) for look in looks}) == 4
+    finally:
+        theme.enlist([])

@@ -39,7 +39,7 @@ def test_every_table_is_as_declared(models, tmp_path):
         assert list(tables.write(name, frame).columns) == list(DECLARED[name].names)
         back = tables.read(name).astype(frame.dtypes).replace({np.nan: None})
         pd.testing.assert_frame_equal(back, frame.replace({np.nan: None}), check_dtype=False)
-    assert set(models.tables) == {*SELECTION, "nomogram", "fits", "predictions"}
+    assert set(models.tables) == {*SELECTION, "nomogram", "added_value", "fits", "predictions"}
 
 
 def test_every_model_predicts_training_rows_twice_and_test_rows_once(models):
@@ -173,7 +173,7 @@ def test_clinical_variables_alone_make_a_model(cohort, parameters):
     options = parameters(**{"modeling.signatures": "[clinical]", "modeling.nomogram": "[]"})
     models = model_endpoint(cases, features.iloc[:0], endpoint="label", parameters=options, seed=1)
     assert set(models.tables["predictions"]["model"]) == {"clinical"}
-    assert models.tables["nomogram"].empty
+    assert models.tables["nomogram"].empty and models.tables["added_value"].empty
 
 
 def test_clinical_without_variables_says_what_to_set(cohort, parameters):

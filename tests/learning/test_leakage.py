@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from helpers.errors import RadiogramError
-from helpers.learning import clinical, crossfit, dlrn, lasso, nomogram, recalibration, selection, signatures, stability
+from helpers.learning import (
+    clinical,
+    crossfit,
+    dlrn,
+    lasso,
+    nomogram,
+    recalibration,
+    resampling,
+    selection,
+    signatures,
+    stability,
+)
 from helpers.learning.endpoint import model_endpoint
 from helpers.statistics.thresholds import OutOfFold, Threshold
 
@@ -31,6 +42,7 @@ def ways_in(parameters):
         "cross-fitting": lambda rows: crossfit.cross_fit(rows, lambda r: None, folds=3, seed=1),
         "nomogram": lambda rows: nomogram.fit(rows, {}, clinical=("age",)),
         "DLRN": lambda rows: dlrn.fit(rows, parameters=parameters(), seed=1),
+        "bootstrap sample": lambda rows: resampling.draw(rows, generator=np.random.default_rng(1)),
     }
 
 
@@ -45,6 +57,7 @@ WAYS = [
     "cross-fitting",
     "nomogram",
     "DLRN",
+    "bootstrap sample",
 ]
 
 

@@ -15,21 +15,31 @@ import pytest
 
 from helpers import prose
 from helpers import study as studies
+from helpers.tables import DECLARED
 
 LABELS = {
     "01_cohort": [],
     "02_extraction": ["fig-segmentation", "tbl-geometry"],
     "03_participants": ["fig-flow", "tbl-exclusions", "tbl-baseline"],
     "04_selection": ["fig-reproducibility", "fig-funnel", "fig-lasso", "fig-coefficients", "tbl-selected"],
-    "05_modeling": ["fig-nomogram", "tbl-nomogram"],
+    "05_modeling": ["fig-nomogram", "tbl-nomogram", "tbl-added-value", "tbl-contributions"],
     "06_statistics": [
-        "fig-panels", "fig-roc", "fig-risk", "fig-calibration", "fig-decision", "tbl-performance", "tbl-baselines",
-        "tbl-comparisons", "tbl-reclassification",
+        "fig-panels", "fig-roc", "fig-risk", "tbl-performance", "tbl-baselines", "fig-classification", "fig-confusion",
+        "tbl-thresholds", "tbl-secondary", "fig-calibration", "fig-recalibrated", "tbl-recalibration", "tbl-calibration-tests",
+        "fig-decision", "fig-interventions", "fig-benefit", "fig-decision-adjusted", "fig-matrix", "tbl-comparisons",
+        "tbl-reclassification", "tbl-reclassification-table", "fig-forest", "tbl-subgroups", "tbl-subgroup-tests",
+        "tbl-sample-size",
     ],
-    "07_readers": ["fig-readers", "tbl-readers", "tbl-reader-comparisons"],
+    "07_readers": [
+        "fig-panels-aided", "fig-readers", "fig-differences", "fig-switches", "tbl-readers", "tbl-reader-comparisons",
+        "tbl-reader-agreement", "tbl-switches", "tbl-reader-model",
+    ],
+    "08_validation": ["fig-optimism", "fig-instability", "fig-frequency", "tbl-validation"],
+    "10_plausibility": ["tbl-plausibility"],
 }  # fmt: skip
 SECTIONS = [
-    "summary", "participants", "images", "selection", "model", "performance", "comparisons", "readers", "methods", "provenance",
+    "summary", "participants", "images", "selection", "model", "performance", "comparisons", "readers", "robustness",
+    "validation", "plausibility", "methods", "provenance",
 ]  # fmt: skip
 STUDY = """
 title: Progression or pseudoprogression after radiotherapy
@@ -143,8 +153,8 @@ def make_tables(cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "predictions": pd.concat([oof, frozen], ignore_index=True),
         "scores": scores(),
         "thresholds": pd.DataFrame(
-            [("progression", "nomogram", "youden", 0.43, "40 training patients, out-of-fold")],
-            columns=["endpoint", "model", "rule", "threshold", "chosen_on"],
+            [("progression", "nomogram", "youden", 0.43, 0.3, 0.5, "40 training patients, out-of-fold")],
+            columns=["endpoint", "model", "rule", "threshold", "low", "high", "chosen_on"],
         ),
         "decision": decision(),
         "comparisons": comparisons(),
@@ -157,8 +167,27 @@ def make_tables(cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
         ),
         "nomogram": nomogram(),
         "reader_comparisons": pd.DataFrame(
-            [("progression", "mean of readers", "auc", 0.05, -0.01, 0.11, 1.6, np.inf, 0.1, "Obuchowski-Rockette")],
-            columns=["endpoint", "reader", "metric", "estimate", "low", "high", "statistic", "df", "p", "method"],
+            [
+                (
+                    "progression",
+                    "mean of readers",
+                    "aided - unaided",
+                    "auc",
+                    0.05,
+                    -0.01,
+                    0.11,
+                    1.6,
+                    np.inf,
+                    0.1,
+                    "Obuchowski-Rockette",
+                    True,
+                )
+            ],
+            columns=list(DECLARED["reader_comparisons"].names),
+        ),
+        "plausibility": pd.DataFrame(
+            [("Every interval contains its estimate", "scores", "", "14 intervals checked, none amiss", "plausible")],
+            columns=list(DECLARED["plausibility"].names),
         ),
     }
 
@@ -191,7 +220,8 @@ def decision() -> pd.DataFrame:
     at = np.round(np.arange(0.1, 0.81, 0.1), 2)
     table = pd.DataFrame({"threshold": at, "net_benefit": 0.3 - 0.3 * at, "treat_all": 0.4 - at})
     key = {"endpoint": "progression", "model": "nomogram", "part": "test", "kind": "frozen", "low": 0.0, "high": 0.4}
-    return table.assign(**key)
+    more = {"interventions_avoided": 10.0, "avoided_low": 5.0, "avoided_high": 15.0, "prevalence": 0.4}
+    return table.assign(**key, **more, standardized=table["net_benefit"] / 0.4)
 
 
 def comparisons() -> pd.DataFrame:
@@ -237,8 +267,12 @@ NUMBERS = {
     },
     "statistics": {"auc": "0.84 (0.73 to 0.93)"},
     "readers": {
-        "count": "2 radiologists", "aucs": "R1 from 0.71 to 0.78 and R2 from 0.74 to 0.77", "auc_change": "0.05 (−0.01 to 0.11)",
-        "switches": "R1: 3 to the better, 1 to the worse", "scope": "Inference is to these 2 readers only.",
+        "answer": "20 cases were read by 2 radiologists.", "detail": "R1: 3 calls to the better, 1 to the worse.",
+        "scope": "Inference is to these 2 readers only.",
+    },
+    "validation": {
+        "repeats": "2 times", "bootstraps": "20 samples", "answer": "The AUC fell from 0.90 to 0.80.", "error": "0.08",
+        "frequency": "none",
     },
 }  # fmt: skip
 

@@ -224,7 +224,8 @@ def test_measures_of_a_table_stay_in_their_ranges(tp, fp, fn, tn):
     point = thresholds.performance(tp, fp, fn, tn)
     shares = (point.sensitivity, point.specificity, point.ppv, point.npv, point.accuracy)
     assert all(np.isnan(s.estimate) or 0 <= s.low <= s.estimate <= s.high <= 1 for s in shares)
-    assert holds(point.lr_positive) and holds(point.lr_negative)
+    others = ("balanced_accuracy", "mcc", "f1", "lr_positive", "lr_negative", "diagnostic_odds_ratio")
+    assert not [name for name in others if not holds(getattr(point, name))]
     at_own = thresholds.predictive_values(point, (tp + fn) / (tp + fp + fn + tn))
     pairs = ((at_own.ppv.estimate, point.ppv.estimate), (at_own.npv.estimate, point.npv.estimate))
     assert all(found == pytest.approx(value, abs=1e-9) for found, value in pairs if np.isfinite(found + value))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.cohort import clinical, manifest, phantom, split
+from helpers.cohort import clinical, columns, manifest, phantom, reading, split
 from helpers.cohort.importers import sts, ucsf_pdgm
 from helpers.errors import RadiogramError
 from helpers.parameters import Parameters
@@ -52,13 +52,13 @@ def enroll(study: Study, *, mapper: Callable | None = None) -> Enrolled:
 
     Raises RadiogramError for input that no exclusion of single cases can mend.
     """
-    parameters = study.parameters
+    parameters = _stating_parts(study)
     sheet = _read(study)
     manifest.require(sheet.frame, _needed(study), where=sheet.where)
     manifest.one_row_a_patient(sheet.frame, where=sheet.where)
     cases, exclusions = _cases(sheet, parameters)
     cases = split.assign(cases, parameters.cohort, seed=parameters.seed)
-    folds = parameters.modeling.folds if study.entry != "scores" else None
+    folds = parameters.modeling.folds if study.entry in ("images", "features") else None
     split.check_classes(cases, parameters.cohort, folds=folds, where=sheet.where)
     repairs = pd.DataFrame([(None, "cohort", note) for note in sheet.notes], columns=["case", "stage", "note"])
     enrolled = Enrolled(_ordered(cases, parameters), exclusions, repairs, len(sheet.frame), truth=sheet.truth)
@@ -83,6 +83,14 @@ def check_exclusions(exclusions: pd.DataFrame, screened: int, parameters: Parame
         )
 
 
+def _stating_parts(study: Study) -> Parameters:
+    """A sheet of predictions or readings says which part a patient belongs to; nothing is drawn where nothing is fitted."""
+    parameters = study.parameters
+    if study.entry in ("images", "features") or parameters.cohort.part_column:
+        return parameters
+    return parameters.model_copy(update={"cohort": parameters.cohort.model_copy(update={"part_column": "part"})})
+
+
 def _read(study: Study) -> _Sheet:
     cohort = study.parameters.cohort
     if cohort.source == "phantom":
@@ -93,9 +101,18 @@ def _read(study: Study) -> _Sheet:
         frame, notes = sts.rows(root) if cohort.source == "sts" else ucsf_pdgm.table(root)
         return _Sheet(frame, root.name, notes)
     path = _given(getattr(cohort, cohort.source), f"cohort.{cohort.source}", cohort.source)
+    if cohort.source == "readings":
+        read = reading.sheet(path)
+        frame = reading.cases_of(read.frame, tuple(e.name for e in cohort.endpoints), where=path.name)
+        return _Sheet(frame, path.name, list(read.notes))
     read = manifest.read(path)
-    frame = read.frame if "center" in read.frame else read.frame.assign(center="one center")
-    return _Sheet(frame, path.name, list(read.notes), folder=path.parent)
+    frame, notes = read.frame, list(read.notes)
+    if cohort.source == "scores":
+        frame, more = columns.filled(frame)
+        notes += more
+    center = reading.NOT_STATED if cohort.source == "scores" else "one center"
+    frame = frame if "center" in frame else frame.assign(center=center)
+    return _Sheet(frame, path.name, notes, folder=path.parent)
 
 
 def _given(path: Path | None, name: str, source: str) -> Path:
@@ -117,7 +134,7 @@ def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.Data
     cases = pd.DataFrame(
         {"case": frame["patient"], "patient": frame["patient"], "center": frame["center"].astype(object)}
     )
-    cases["center"] = cases["center"].where(cases["center"].notna(), "not stated")
+    cases["center"] = cases["center"].where(cases["center"].notna(), reading.NOT_STATED)
     for endpoint in cohort.endpoints:
         cases[endpoint.name] = manifest.binary(frame[endpoint.name], frame["patient"], endpoint, where=sheet.where)
     cases = cases.join(clinical.tidy(frame, cohort.clinical, where=sheet.where))
@@ -139,7 +156,9 @@ def _ordered(cases: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
 def _with_measurements(enrolled: Enrolled, sheet: _Sheet, study: Study, mapper: Callable | None) -> Enrolled:
     """Add what the source brings beyond the cases: a list of images, a feature table, or predictions."""
     if study.entry == "scores":
-        return _replace(enrolled, predictions=_predictions(enrolled.cases, sheet, study.parameters))
+        return _replace(
+            enrolled, predictions=columns.predictions(enrolled.cases, sheet.frame, study.parameters, where=sheet.where)
+        )
     if study.entry == "features":
         return _replace(enrolled, features=_features(enrolled.cases, sheet, study.parameters))
     if study.parameters.cohort.source == "phantom":
@@ -206,35 +225,6 @@ def _features(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.
         )
     features = sheet.frame.set_index("patient").loc[cases["patient"], names].reset_index(drop=True)
     return pd.concat([cases[["case"]], pd.Series("reader1", cases.index, name="reader"), features], axis=1)
-
-
-def _predictions(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.DataFrame:
-    """Table `predictions` from one column a model; training rows are taken as the out-of-fold scores they must be."""
-    endpoint = parameters.cohort.endpoints[0].name
-    known = {"patient", "part", "center", "case", endpoint, *parameters.cohort.clinical}
-    models = [c for c in sheet.frame if c not in known]
-    if not models:
-        raise RadiogramError(f"{sheet.where} has no column of a model beside patient, part and {endpoint}.")
-    frame = sheet.frame.set_index("patient").loc[cases["patient"]].reset_index(drop=True)
-    tables = [_one_model(cases, frame[model], model, endpoint, sheet.where) for model in models]
-    return pd.concat(tables, ignore_index=True)
-
-
-def _one_model(cases: pd.DataFrame, values: pd.Series, model: str, endpoint: str, where: str) -> pd.DataFrame:
-    if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
-        patient = (
-            cases["patient"][values.isna().to_numpy()].iloc[0] if values.isna().any() else cases["patient"].iloc[0]
-        )
-        raise RadiogramError(
-            f"{where}: model {model} has no number for patient {patient}; every model needs one for every patient."
-        )
-    kind = cases["part"].map(lambda part: "oof" if part == "train" else "frozen")
-    return pd.DataFrame(
-        {
-            "case": cases["case"], "patient": cases["patient"], "endpoint": endpoint, "model": model,
-            "part": cases["part"], "kind": kind, "truth": cases[endpoint], "probability": values.astype(float),
-        }
-    )  # fmt: skip
 
 
 def write(study: Study, enrolled: Enrolled) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation.printed import SINGLE
+from helpers.evaluation import performance_printed
 from helpers.parameters import Parameters
 
 
@@ -27,20 +27,46 @@ def numbers(scores: pd.DataFrame, thresholds: pd.DataFrame, *, lead: str, parame
     part, kind = own["part"].iloc[0], own["kind"].iloc[0]
     n, events = int(own["n"].iloc[0]), int(own["events"].iloc[0])
     metric = own.set_index("metric")
+    statistics, fewest = parameters.statistics, parameters.statistics.subgroup_events
     return {
-        **{name: _formatted(metric.loc[name]) for name in metric.index},
+        **{name: _value(metric.loc[name]) for name in metric.index},
         "lead": prose.model_name(lead),
         "lead_lower": prose.model_name(lead).lower(),
         "judged": f"{n} {'test' if part == 'test' else prose.part_name(part, kind).lower()} patients ({events} with the endpoint)",
-        "decision_rationale": parameters.statistics.decision_rationale.rstrip("."),
+        "decision_rationale": statistics.decision_rationale.rstrip("."),
         "thresholds": _thresholds(thresholds),
+        "intervals": _intervals(here),
+        "secondary": _secondary(parameters),
+        "prevalence": "none stated" if statistics.prevalence is None else prose.number(statistics.prevalence),
+        "suppressed": f"Subgroups with fewer than {fewest} events, or fewer than {fewest} without, are suppressed.",
     }
 
 
-def _formatted(row: pd.Series) -> str:
-    """Metrics that are never given an interval stand alone; where one should be and is not, that is said."""
-    alone = row.name in SINGLE
-    return prose.number(row["estimate"]) if alone else prose.interval(row["estimate"], row["low"], row["high"])
+def _value(row: pd.Series) -> str:
+    return performance_printed.value(str(row.name), row["estimate"], row["low"], row["high"])
+
+
+def _intervals(here: pd.DataFrame) -> str:
+    """What a reader must know of the intervals of the AUC in the leading part."""
+    methods = " ".join(here.loc[here["metric"] == "auc", "method"].astype(str))
+    sentences = []
+    if "logit" in methods:
+        sentences.append(
+            "AUC intervals marked so in the workbook are logit intervals, as an AUC is above 0.95 or a class has fewer "
+            "than 30 patients."
+        )
+    if "perfect separation" in methods:
+        sentences.append("Where a model separates the patients perfectly, only a lower limit of its AUC can be given.")
+    return " ".join(sentences)
+
+
+def _secondary(parameters: Parameters) -> str:
+    statistics = parameters.statistics
+    low, high = (prose.number(value) for value in statistics.partial_range)
+    told = f"The partial AUC covers {statistics.partial_focus} {low} to {high}."
+    if statistics.prevalence is None:
+        return told
+    return f"{told} The stated prevalence is {prose.number(statistics.prevalence)}."
 
 
 def _thresholds(thresholds: pd.DataFrame) -> str:

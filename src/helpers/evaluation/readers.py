@@ -1,135 +1,91 @@
-"""The reader study: radiologists alone and with the model, on cases that no model was fitted on."""
+"""The reader study, reader by reader: areas, calls and times in each condition, and calls that changed between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
-from helpers.errors import RadiogramError
-from helpers.statistics.discrimination import auc, compare_paired
-from helpers.statistics.readers import mrmc
-from helpers.statistics.readers import switches as count_switches
-from helpers.statistics.thresholds import paired_proportions, proportion
+from helpers.evaluation.advice import Advice
+from helpers.evaluation.crossed import Crossed
+from helpers.evaluation.reader_tests import MEAN, METRICS, multi_reader
+from helpers.statistics.discrimination import auc
+from helpers.statistics.switches import switches as count_switches
+from helpers.statistics.thresholds import proportion
 from helpers.tables import DECLARED
 
 SCORES = list(DECLARED["reader_scores"].names)
-CONTRASTS = list(DECLARED["reader_comparisons"].names)
-CONDITIONS = ("unaided", "aided")
+SWITCHES = list(DECLARED["switches"].names)
 
 
-def check(readings: pd.DataFrame, cases: pd.DataFrame) -> None:
-    """Raises RadiogramError when readings are of training cases, incomplete, or given twice."""
-    known = cases.set_index("case")["part"]
-    for case in readings["case"].unique():
-        if case not in known.index or known[case] == "train":
-            raise RadiogramError(
-                f"Readings: case {case} is {'unknown' if case not in known.index else 'a training case'}; readers are judged on "
-                "cases the model was not fitted on."
-            )
-    counts = readings.groupby("case").size()
-    expected = readings["reader"].nunique() * readings["condition"].nunique()
-    for case in counts.index[counts != expected]:
-        raise RadiogramError(
-            f"Readings: case {case} has {counts[case]} readings, not one a reader and condition ({expected})."
-        )
+def scores(study: Crossed, *, covariance: str = "delong", level: float = 0.95) -> pd.DataFrame:
+    """Table `reader_scores`: AUC, sensitivity, specificity, predictive values, accuracy and time, and the readers' means.
 
-
-def scores(readings: pd.DataFrame, cases: pd.DataFrame, *, endpoint: str, level: float = 0.95) -> pd.DataFrame:
-    """AUC of the ratings, sensitivity and specificity of the calls, and median reading time, by reader and condition."""
-    truth = cases.set_index("case")[endpoint]
+    The AUC needs ratings of three levels or more, the shares need calls, the time needs seconds; what is not there is left out.
+    """
     rows = []
-    for (reader, condition), here in readings.groupby(["reader", "condition"], sort=False):
-        events = truth[here["case"]].to_numpy()
-        counted = (len(events), int(events.sum()))
-        rows += [(endpoint, reader, condition, *row, *counted) for row in _of_reader(here, events, level)]
+    for j, reader in enumerate(study.readers):
+        for i, condition in enumerate(study.conditions):
+            rows += [
+                (study.endpoint, reader, condition, *row, *study.counted) for row in _of_reader(study, i, j, level)
+            ]
+    rows += [(study.endpoint, MEAN, *row, *study.counted) for row in _means(study, covariance, level)]
     return pd.DataFrame(rows, columns=SCORES)
 
 
-def _of_reader(here: pd.DataFrame, truth: np.ndarray, level: float) -> Iterator[tuple]:
-    if here["rating"].nunique() > 2:
-        found = auc(truth, here["rating"].to_numpy(dtype=float), level=level)
+def _of_reader(study: Crossed, i: int, j: int, level: float) -> Iterator[tuple]:
+    if study.scaled(j):
+        found = auc(study.truth, study.rating[i, j], level=level)
         yield "auc", found.estimate, found.low, found.high, found.method
-    call = here["call"].to_numpy(dtype=int)
-    for name, of in (("sensitivity", truth == 1), ("specificity", truth == 0)):
-        right = int((call[of] == truth[of]).sum())
-        share = proportion(right, int(of.sum()), level=level)
-        yield name, share.estimate, share.low, share.high, "Wilson"
-    seconds = here["seconds"].astype(float)
-    yield "seconds", seconds.median(), seconds.quantile(0.25), seconds.quantile(0.75), "median and quartiles"
+    if study.call is not None:
+        yield from _shares(study.truth, study.call[i, j], level)
+    if study.seconds is not None:
+        low, middle, high = np.quantile(study.seconds[i, j], [0.25, 0.5, 0.75])
+        yield "seconds", middle, low, high, "median and quartiles"
 
 
-def comparisons(readings: pd.DataFrame, cases: pd.DataFrame, *, endpoint: str, level: float = 0.95) -> pd.DataFrame:
-    """Aided minus unaided: AUC, sensitivity and specificity of each reader, and the readers' mean AUC by Obuchowski-Rockette.
-
-    With fewer than four readers the readers are fixed: the inference is to these readers only.
-    """
-    truth = cases.set_index("case")[endpoint]
-    rows = []
-    for reader, here in readings.groupby("reader", sort=False):
-        rows += [(endpoint, reader, *row) for row in _contrasts(here, truth, level)]
-    rows += [(endpoint, "mean of readers", *row) for row in _multi_reader(readings, truth)]
-    return pd.DataFrame(rows, columns=CONTRASTS)
-
-
-def _contrasts(here: pd.DataFrame, truth: pd.Series, level: float) -> Iterator[tuple]:
-    rating = here.pivot(index="case", columns="condition", values="rating").astype(float)
-    call = here.pivot(index="case", columns="condition", values="call").astype(int)
-    events = truth[rating.index].to_numpy()
-    if here["rating"].nunique() > 2:
-        test = compare_paired(events, rating["aided"].to_numpy(), rating["unaided"].to_numpy(), level=level)
-        yield "auc", test.estimate, test.low, test.high, test.statistic, test.df, test.p, "paired DeLong"
-    for name, value in (("sensitivity", 1), ("specificity", 0)):
-        of = events == value
-        right = {c: call[c].to_numpy()[of] == value for c in CONDITIONS}
-        test = paired_proportions(right["aided"], right["unaided"], level=level)
-        gap = test.difference
-        yield name, gap.estimate, gap.low, gap.high, np.nan, np.nan, test.mid_p, "McNemar, mid-p"
+def _shares(truth: np.ndarray, call: np.ndarray, level: float) -> Iterator[tuple]:
+    """What the calls are worth; a predictive value without a call of its kind does not exist."""
+    right = call == truth
+    of = {
+        "sensitivity": truth == 1,
+        "specificity": truth == 0,
+        "ppv": call == 1,
+        "npv": call == 0,
+        "accuracy": truth >= 0,
+    }
+    for name, counted in of.items():
+        if counted.any():
+            share = proportion(int(right[counted].sum()), int(counted.sum()), level=level)
+            yield name, share.estimate, share.low, share.high, "Wilson"
 
 
-def _multi_reader(readings: pd.DataFrame, truth: pd.Series) -> Iterator[tuple]:
-    readers, order = list(dict.fromkeys(readings["reader"])), sorted(readings["case"].unique())
-    if len(readers) < 2 or readings["rating"].nunique() <= 2:
+def _means(study: Crossed, covariance: str, level: float) -> Iterator[tuple]:
+    """The readers' mean in each condition, with the limits of the analysis that leads."""
+    if len(study.readers) < 2 or not study.paired:
         return
-    cube = np.array([[_ratings(readings, r, c, order) for r in readers] for c in ("aided", "unaided")])
-    found = mrmc(truth[order].to_numpy(), cube)
-    test = found.fixed_readers if found.leading == "fixed readers" else found.random_readers
-    yield (
-        "auc",
-        test.difference,
-        test.low,
-        test.high,
-        test.statistic,
-        test.df,
-        test.p,
-        f"Obuchowski-Rockette, {found.leading}",
-    )
+    for metric in METRICS:
+        found = multi_reader(study, metric, covariance=covariance, level=level)
+        if found is None:
+            continue
+        means = found.means
+        for i, condition in enumerate(study.conditions):
+            limits = np.clip([means.low[i], means.high[i]], 0.0, 1.0)
+            yield condition, metric, means.estimate[i], *limits, f"Obuchowski-Rockette, {found.leading}"
 
 
-def _ratings(readings: pd.DataFrame, reader: str, condition: str, order: list[str]) -> np.ndarray:
-    here = readings[(readings["reader"] == reader) & (readings["condition"] == condition)]
-    return here.set_index("case")["rating"].astype(float).loc[order].to_numpy()
+def switches(study: Crossed, advice: Advice | None) -> pd.DataFrame:
+    """Table `switches`: how each reader's calls moved from the first condition to the second, beside the model's.
 
-
-def switches(readings: pd.DataFrame, cases: pd.DataFrame, model_call: pd.Series, *, endpoint: str) -> pd.DataFrame:
-    """How the model's advice changed calls, one row a reader; `model_call` is the model's call (0/1) by case.
-
-    Automation bias is a right call turned wrong where the model was wrong.
+    Automation bias is a right call turned wrong where the model was wrong. Without calls of the model, or of the readers,
+    there is no row.
     """
-    truth = cases.set_index("case")[endpoint]
+    if study.call is None or not study.paired or advice is None or advice.call is None:
+        return pd.DataFrame(columns=SWITCHES)
     rows = []
-    for reader, here in readings.groupby("reader", sort=False):
-        call = here.pivot(index="case", columns="condition", values="call").astype(int)
-        advice = model_call.loc[call.index].to_numpy()
-        events = truth[call.index].to_numpy()
-        found = count_switches(events, call["unaided"].to_numpy(), call["aided"].to_numpy(), advice)
-        rows.append((reader, found.wrong_to_right, found.right_to_wrong, found.automation_bias, found.n))
-    return pd.DataFrame(rows, columns=["reader", "wrong_to_right", "right_to_wrong", "automation_bias", "cases"])
-
-
-def model_calls(predictions: pd.DataFrame, thresholds: pd.DataFrame, *, endpoint: str, model: str) -> pd.Series:
-    """The model's call (0/1) by case at its frozen threshold, for cases it was not fitted on."""
-    here = predictions.query("endpoint == @endpoint and model == @model and kind == 'frozen'")
-    own = thresholds[(thresholds["endpoint"] == endpoint) & (thresholds["model"] == model)]
-    return (here.set_index("case")["probability"] >= own["threshold"].iloc[0]).astype(int)
+    for reader, before, after in zip(study.readers, *study.call, strict=True):
+        found = count_switches(study.truth, before, after, advice.call)
+        rows.append({"endpoint": study.endpoint, "reader": reader, **asdict(found), "cases": found.n})
+    return pd.DataFrame(rows)[SWITCHES]

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from helpers.parameters import Statistics
+from helpers.statistics.cutoff import cutoff_uncertainty
 from helpers.statistics.thresholds import OutOfFold, Threshold
+from helpers.tables import DECLARED
 
 SUPPLIED = "supplied as out-of-fold"
 
@@ -48,10 +50,21 @@ def choose(
     return chosen
 
 
-def table(chosen: dict[tuple[str, str], Threshold], *, supplied: bool) -> pd.DataFrame:
-    """Table `thresholds`."""
-    rows = [
-        (endpoint, model, t.rule, t.value, t.chosen_on.replace("out-of-fold", SUPPLIED) if supplied else t.chosen_on)
-        for (endpoint, model), t in chosen.items()
-    ]
-    return pd.DataFrame(rows, columns=["endpoint", "model", "rule", "threshold", "chosen_on"])
+def table(
+    predictions: pd.DataFrame,
+    fits: pd.DataFrame | None,
+    chosen: dict[tuple[str, str], Threshold],
+    *,
+    statistics: Statistics,
+    seed: int,
+) -> pd.DataFrame:
+    """Table `thresholds`: each frozen value, and how far the rule would have moved it with other training patients."""
+    target = statistics.target_sensitivity if statistics.threshold_rule == "sensitivity" else None
+    rows = []
+    for (endpoint, model), threshold in chosen.items():
+        oof = out_of_fold(predictions, fits, endpoint=endpoint, model=model)
+        options = {"rule": statistics.threshold_rule, "sensitivity": target, "level": statistics.level}
+        moved = cutoff_uncertainty(oof, replicates=statistics.bootstrap, seed=seed, **options).value
+        origin = threshold.chosen_on if fits is not None else threshold.chosen_on.replace("out-of-fold", SUPPLIED)
+        rows.append((endpoint, model, threshold.rule, threshold.value, moved.low, moved.high, origin))
+    return pd.DataFrame(rows, columns=list(DECLARED["thresholds"].names))

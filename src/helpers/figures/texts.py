@@ -82,21 +82,6 @@ def alt_decision(decision: pd.DataFrame, *, model: str = "nomogram", part: str |
     return _sentence(f"Decision curve of the {_label(model)}, {names.part(part).lower()}.", sentences)
 
 
-def alt_readers(reader_scores: pd.DataFrame) -> str:
-    """Each reader's AUC, sensitivity and specificity, unaided to aided."""
-    sentences = []
-    for reader, own in reader_scores.groupby("reader", sort=False):
-        table = own.pivot_table(index="metric", columns="condition", values="estimate", aggfunc="first").astype(float)
-        changes = [
-            f"{'AUC' if metric == 'auc' else metric} {prose.number(_cell(table, metric, 'unaided'))} to "
-            f"{prose.number(_cell(table, metric, 'aided'))}"
-            for metric in ("auc", "sensitivity", "specificity")
-            if metric in table.index
-        ]
-        sentences.append(f"{names.reader(str(reader))}: {prose.listing(changes)}.")
-    return _sentence("ROC curves of the radiologists, unaided to aided by the model.", sentences)
-
-
 def alt_nomogram(nomogram: pd.DataFrame) -> str:
     """Predictors with their odds ratios."""
     sentences = []
@@ -115,11 +100,10 @@ def alt_panels(
     scores: pd.DataFrame,
     decision: pd.DataFrame,
     *,
-    reader_scores: pd.DataFrame | None = None,
     model: str = "nomogram",
     part: str | None = None,
 ) -> str:
-    """The first screen's figures: AUC, calibration, net benefit, readers."""
+    """The first screen's figures: AUC, calibration, net benefit."""
     part = part or grid.judged(scores)
     here = scores[scores["part"] == part]
     texts = [
@@ -127,8 +111,6 @@ def alt_panels(
         alt_calibration(here, model=model),
         alt_decision(decision, model=model, part=part),
     ]
-    if reader_scores is not None and len(reader_scores):
-        texts.append(alt_readers(reader_scores))
     return " ".join(texts)
 
 
@@ -209,9 +191,7 @@ def _label(model: str) -> str:
 
 
 def _interval(row: pd.Series) -> str:
-    estimate, low, high = (float(row[c]) for c in ("estimate", "low", "high"))
-    known = np.isfinite(low) and np.isfinite(high)
-    return prose.interval(estimate, low, high) if known else prose.number(estimate)
+    return prose.interval(*(float(row[c]) for c in ("estimate", "low", "high")))
 
 
 def _where(cell: grid.Cell, own: pd.DataFrame, scores: pd.DataFrame) -> str:
@@ -240,18 +220,4 @@ def alt_selection(tables: Mapping[str, pd.DataFrame], *, threshold: float) -> di
         "alt_funnel": alt_funnel(tables["funnel"]),
         "alt_lasso": alt_lasso(tables["lasso"]),
         "alt_coefficients": alt_coefficients(tables["selected"]),
-    }
-
-
-def alt_statistics(
-    scores: pd.DataFrame, decision: pd.DataFrame, predictions: pd.DataFrame, *, model: str
-) -> dict[str, str]:
-    """Alternative texts of the figures of performance, by key of numbers.yml."""
-    fitted = scores[scores["kind"].isin(["oof", "frozen"])]
-    return {
-        "alt_panels": alt_panels(fitted, decision, model=model),
-        "alt_roc": alt_roc(fitted),
-        "alt_risk": alt_risk(predictions[predictions["kind"] != "apparent"], model=model),
-        "alt_calibration": alt_calibration(fitted, model=model),
-        "alt_decision": alt_decision(decision, model=model),
     }

@@ -10,7 +10,7 @@ import functools
 import io
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import matplotlib
@@ -114,6 +114,16 @@ def reader_mark(position: int) -> str:
     return READER_MARKS[position % len(READER_MARKS)]
 
 
+_ENLISTED: dict[str, int] = {}
+
+
+def enlist(models: Iterable[str]) -> None:
+    """Give the models of a run that the house does not know looks by their order, so that no two share a line."""
+    _ENLISTED.clear()
+    unknown = [m for m in models if m not in MODELS and not m.lower().startswith("network")]
+    _ENLISTED.update({model: i for i, model in enumerate(dict.fromkeys(unknown))})
+
+
 def _look(model: str) -> tuple[str, str, Any, str, str]:
     if model in MODELS:
         return MODELS[model]
@@ -121,8 +131,10 @@ def _look(model: str) -> tuple[str, str, Any, str, str]:
     code = zlib.crc32(model.encode())  # not hash(): that differs from run to run
     if model.lower().startswith("network"):
         return PURPLE, "#8E3F6C", NETWORK_LINES[code % 4], NETWORK_MARKS[code // 4 % 4], label
-    color, word = FURTHER[code % len(FURTHER)]
-    line, mark = FURTHER_LINES[code // 4 % len(FURTHER_LINES)], FURTHER_MARKS[code // 16 % len(FURTHER_MARKS)]
+    place = _ENLISTED.get(model)
+    at = (place, place, place) if place is not None else (code, code // 4, code // 16)
+    color, word = FURTHER[at[0] % len(FURTHER)]
+    line, mark = FURTHER_LINES[at[1] % len(FURTHER_LINES)], FURTHER_MARKS[at[2] % len(FURTHER_MARKS)]
     return color, word, line, mark, label
 
 

@@ -15,7 +15,7 @@ from helpers.learning.fitted import Fitted, FloatArray
 from helpers.learning.nomogram import Nomogram
 from helpers.learning.recalibration import Recalibration, recalibrate
 from helpers.learning.rows import Rows, require_training
-from helpers.learning.signatures import Signature
+from helpers.learning.signatures import FeatureSignature, Signature
 from helpers.parameters import Parameters
 from helpers.statistics.thresholds import OutOfFold
 
@@ -47,6 +47,17 @@ class DLRN(Fitted):
         combined = {} if self.nomogram is None else {NOMOGRAM: expit(self.nomogram.apparent(rows, scores))}
         return self._recalibrated(scores) | combined
 
+    def resampled(self, rows: Rows) -> dict[str, FloatArray]:
+        """Probability (n,) of the training rows its bootstrap sample was drawn from, seen or not: for optimism alone."""
+        scores = {name: signature.resampled(rows) for name, signature in self.signatures.items()}
+        combined = {} if self.nomogram is None else {NOMOGRAM: expit(self.nomogram.resampled(rows, scores))}
+        return self._recalibrated(scores) | combined
+
+    @property
+    def selected(self) -> dict[str, tuple[str, ...]]:
+        """Features that every selecting signature kept."""
+        return selected(self.signatures)
+
     def _recalibrated(self, scores: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         return {name: self.recalibrations[name].probability(score) for name, score in scores.items()}
 
@@ -60,6 +71,12 @@ class DLRN(Fitted):
             "notes": list(self.notes),
             "patients": self.fingerprint,
         }
+
+
+def selected(fitted: Mapping[str, Signature]) -> dict[str, tuple[str, ...]]:
+    """Features kept by each signature that selects: the clinical one does not."""
+    selecting = {name: s for name, s in fitted.items() if isinstance(s, FeatureSignature)}
+    return {name: tuple(s.coefficients["feature"]) for name, s in selecting.items()}
 
 
 def wanted(parameters: Parameters) -> list[str]:

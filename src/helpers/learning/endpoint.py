@@ -18,15 +18,17 @@ from threadpoolctl import threadpool_limits
 from helpers.cluster import Outcome
 from helpers.errors import RadiogramError
 from helpers.learning import dlrn, folds, record, signatures
+from helpers.learning.added_value import added_value
+from helpers.learning.contributions import contributions
 from helpers.learning.dlrn import DLRN
 from helpers.learning.fitted import FloatArray
 from helpers.learning.rows import Rows, require_training, rows_from_tables, training_rows
-from helpers.learning.signatures import FeatureSignature, Signature
+from helpers.learning.signatures import Signature
 from helpers.parameters import Parameters
 from helpers.statistics.thresholds import OutOfFold
 from helpers.tables import empty
 
-Mapper = Callable[[Callable[[int], Any], list[int]], Iterator[Outcome]]
+Mapper = Callable[[Callable[[Any], Any], list[Any]], Iterator[Outcome]]
 # The item that stands for the fit on all training rows; outer folds count from 0.
 FINAL = -1
 
@@ -52,10 +54,15 @@ class EndpointSelection:
 
 @dataclass(frozen=True)
 class EndpointModels:
-    """The models of one endpoint: `tables` by name (those of the selection, nomogram, fits, predictions), and notes."""
+    """The models of one endpoint: `tables` by name, worked examples, and notes.
+
+    Tables are those of the selection, nomogram, added_value, fits and predictions. `worked` has what moves the risk of
+    three training patients, and no row where there is no nomogram.
+    """
 
     endpoint: str
     tables: Mapping[str, pd.DataFrame]
+    worked: pd.DataFrame
     dlrn: DLRN
     notes: tuple[str, ...]
 
@@ -77,11 +84,11 @@ def select_endpoint(
 
     Raises RadiogramError as `model_endpoint` does.
     """
-    rows, fold = _prepared(cases, features, endpoint=endpoint, parameters=parameters, seed=seed)
+    rows, fold = prepared(cases, features, endpoint=endpoint, parameters=parameters, seed=seed)
     names = [name for name in dlrn.wanted(parameters) if name != "clinical"]
     task = partial(_select, rows=rows, fold=fold, names=names, parameters=parameters, seed=seed)
     final, *by_fold = _mapped(task, [FINAL, *range(parameters.modeling.folds)], mapper)
-    chosen = [_selected(each) for each in by_fold]
+    chosen = [dlrn.selected(each) for each in by_fold]
     return EndpointSelection(endpoint, record.selection_tables(endpoint, final, chosen), final)
 
 
@@ -99,26 +106,28 @@ def model_endpoint(
     Raises RadiogramError for one class only, a class smaller than the folds, a signature without features or
     variables, and a gate without a second measurement.
     """
-    rows, fold = _prepared(cases, features, endpoint=endpoint, parameters=parameters, seed=seed)
+    rows, fold = prepared(cases, features, endpoint=endpoint, parameters=parameters, seed=seed)
     options = {"rows": rows, "fold": fold, "parameters": parameters, "seed": seed}
-    final, *by_fold = _mapped(partial(_fit_fold, **options), [FINAL, *range(parameters.modeling.folds)], mapper)
+    final, *by_fold = _mapped(partial(fit_fold, **options), [FINAL, *range(parameters.modeling.folds)], mapper)
     with threadpool_limits(1):
         oof = {name: _out_of_fold(rows, fold, by_fold, name) for name in final}
         model = dlrn.assemble(rows, oof, final, parameters=parameters)
         new = _other_rows(cases, features, endpoint=endpoint, parameters=parameters)
-        kinds = {"oof": _pooled(rows, fold, by_fold), "apparent": model.apparent(rows)}
+        kinds = {"oof": pooled(rows, fold, by_fold), "apparent": model.apparent(rows)}
         frozen = model.probabilities(new) if len(new) else {}
     predictions = [record.prediction_rows(rows, values, kind=kind) for kind, values in kinds.items()]
     predictions += [record.prediction_rows(new, frozen, kind="frozen")] if len(new) else []
     seen = {FINAL: model.seen, **{k: each.seen for k, each in enumerate(by_fold)}}
     tables = record.selection_tables(endpoint, final, [each.selected for each in by_fold])
     tables["nomogram"] = _nomogram_table(endpoint, model)
+    tables["added_value"] = _added_value_table(rows, model, oof)
     tables["fits"] = record.fit_rows(endpoint, kinds["oof"], seen)
     tables["predictions"] = pd.concat(predictions, ignore_index=True)
-    return EndpointModels(endpoint, tables, model, (*model.notes, *_gaps(model, new)))
+    worked = contributions(rows, model.nomogram, oof) if model.nomogram else pd.DataFrame()
+    return EndpointModels(endpoint, tables, worked, model, (*model.notes, *_gaps(model, new)))
 
 
-def _prepared(
+def prepared(
     cases: pd.DataFrame, features: pd.DataFrame, *, endpoint: str, parameters: Parameters, seed: int
 ) -> tuple[Rows, np.ndarray]:
     """Training rows, checked before anything is fitted, and their outer folds."""
@@ -159,7 +168,7 @@ def _select(
         return {name: signatures.fit(name, training, parameters=parameters, seed=seed) for name in names}
 
 
-def _fit_fold(
+def fit_fold(
     item: int, *, rows: Rows, fold: np.ndarray, parameters: Parameters, seed: int
 ) -> dict[str, Signature] | FoldFit:
     """All signatures on all rows for the final item, else the whole DLRN without a fold, applied to that fold."""
@@ -169,12 +178,7 @@ def _fit_fold(
     with threadpool_limits(1):
         model = dlrn.fit(rows.take(fold != item), parameters=parameters, seed=seed)
         held = rows.take(fold == item)
-        return FoldFit(model.seen, model.scores(held), model.probabilities(held), _selected(model.signatures))
-
-
-def _selected(fitted: Mapping[str, Signature]) -> dict[str, tuple[str, ...]]:
-    selecting = {name: s for name, s in fitted.items() if isinstance(s, FeatureSignature)}
-    return {name: tuple(s.coefficients["feature"]) for name, s in selecting.items()}
+        return FoldFit(model.seen, model.scores(held), model.probabilities(held), model.selected)
 
 
 def _out_of_fold(rows: Rows, fold: np.ndarray, by_fold: Sequence[FoldFit], name: str) -> OutOfFold:
@@ -184,19 +188,26 @@ def _out_of_fold(rows: Rows, fold: np.ndarray, by_fold: Sequence[FoldFit], name:
     return OutOfFold(rows.patient, rows.truth, score, fold, tuple(each.seen for each in by_fold))
 
 
-def _pooled(rows: Rows, fold: np.ndarray, by_fold: Sequence[FoldFit]) -> dict[str, FloatArray]:
+def pooled(rows: Rows, fold: np.ndarray, by_fold: Sequence[FoldFit]) -> dict[str, FloatArray]:
     """Out-of-fold probability (n,) of every model."""
-    pooled = {model: np.empty(len(rows)) for model in by_fold[0].probabilities}
+    found = {model: np.empty(len(rows)) for model in by_fold[0].probabilities}
     for k, each in enumerate(by_fold):
         for model, values in each.probabilities.items():
-            pooled[model][fold == k] = values
-    return pooled
+            found[model][fold == k] = values
+    return found
 
 
 def _nomogram_table(endpoint: str, model: DLRN) -> pd.DataFrame:
     if model.nomogram is None:
         return empty("nomogram")
     return model.nomogram.table.assign(endpoint=endpoint)[["endpoint", *model.nomogram.table.columns]]
+
+
+def _added_value_table(rows: Rows, model: DLRN, oof: Mapping[str, OutOfFold]) -> pd.DataFrame:
+    if model.nomogram is None:
+        return empty("added_value")
+    found = added_value(rows, model.nomogram, oof)
+    return found.assign(endpoint=rows.endpoint)[["endpoint", *found.columns]]
 
 
 def _gaps(model: DLRN, new: Rows) -> list[str]:

@@ -47,6 +47,24 @@ class Fitted:
                 f"The {self.what} was not fitted on patient {strangers[0]}: its rows have no apparent score."
             )
 
+    def require_population(self, rows: Rows) -> None:
+        """Raises RadiogramError unless these are training rows with every patient that shaped this object among them.
+
+        Only then can the patients it saw have been drawn from them: a resample's fit scores nothing else this way.
+        """
+        other = np.flatnonzero(rows.part != "train")
+        if other.size:
+            case, part = rows.case[other[0]], rows.part[other[0]]
+            raise RadiogramError(
+                f"Case {case} is in part {part}: a resampled {self.what} is judged on the training rows it came from."
+            )
+        missing = sorted(self.seen - rows.patients)
+        if missing:
+            raise RadiogramError(
+                f"The {self.what} was fitted on patient {missing[0]}, who is not among these rows: "
+                "they are not the training rows that its sample was drawn from."
+            )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scorer(Fitted):
@@ -60,6 +78,11 @@ class Scorer(Fitted):
     def apparent(self, rows: Rows) -> FloatArray:
         """Scores (n,) of the very rows it was fitted on: optimistic, and to be called so."""
         self.require_seen(rows)
+        return self._values(rows)
+
+    def resampled(self, rows: Rows) -> FloatArray:
+        """Scores (n,) of the training rows its bootstrap sample was drawn from, seen or not: for optimism alone."""
+        self.require_population(rows)
         return self._values(rows)
 
     def _values(self, rows: Rows) -> FloatArray:

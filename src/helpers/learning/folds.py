@@ -43,6 +43,12 @@ def require_classes(rows: Rows, *, folds: int) -> None:
     raise RadiogramError(f"{where}, too few for {folds} folds within {folds} folds: {advice}.")
 
 
+def spread(rows: Rows, *, folds: int) -> bool:
+    """Whether both classes can be spread over folds drawn once, with at least two patients of each left to learn from."""
+    smallest = min(_patients_by_class(rows).values())
+    return smallest >= folds and smallest - -(-smallest // folds) >= 2
+
+
 def _patients_by_class(rows: Rows) -> dict[int, int]:
     event = {p: 0 for p in rows.patient.tolist()}
     for patient, truth in zip(rows.patient.tolist(), rows.truth.tolist(), strict=True):

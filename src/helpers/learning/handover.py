@@ -1,20 +1,27 @@
 """All endpoints of a study, learned one after the other, and their tables put on top of each other.
 
-One process: on the sizes of radiomics studies the fits take less time than a worker's start.
+One process: on the sizes of radiomics studies the fits take less time than a worker's start. Only the repetitions of
+internal validation may be many enough for several.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from helpers import prose
-from helpers.learning.endpoint import EndpointModels, EndpointSelection, model_endpoint, select_endpoint
+from helpers import cluster, prose
+from helpers.learning.endpoint import EndpointModels, EndpointSelection, Mapper, model_endpoint, select_endpoint
+from helpers.learning.validation import EndpointValidation, validate_endpoint
+from helpers.parameters import Parameters
 from helpers.study import Study
 from helpers.tables import write_whole
+
+# Repetitions of a second each from which further processes earn back the seconds of their start.
+WORTH_PROCESSES = 60
 
 
 def selections(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[EndpointSelection]:
@@ -29,8 +36,27 @@ def models(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[En
     return [model_endpoint(cases, features, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
 
 
+def validations(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[EndpointValidation]:
+    """Internal validation of the models in the tables predictions and selected, one an endpoint.
+
+    In several processes where there are enough repetitions; the tables are the same for any number of them.
+    """
+    options = {"parameters": study.parameters, "seed": study.parameters.seed, "mapper": _mapper(study.parameters)}
+    given = (cases, features, study.tables.read("predictions"), study.tables.read("selected"))
+    return [validate_endpoint(*given, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
+
+
+def _mapper(parameters: Parameters) -> Mapper | None:
+    settings = parameters.validation
+    if settings.bootstraps + settings.repeats * parameters.modeling.folds < WORTH_PROCESSES:
+        return None
+    return partial(cluster.map_cases, execution=parameters.execution, label="repetitions")
+
+
 def write(
-    study: Study, learned: Sequence[EndpointSelection | EndpointModels], names: Iterable[str]
+    study: Study,
+    learned: Sequence[EndpointSelection | EndpointModels | EndpointValidation],
+    names: Iterable[str],
 ) -> dict[str, pd.DataFrame]:
     """Hand over the named tables, all endpoints in one; returns them by name."""
     stacked = {name: pd.concat([each.tables[name] for each in learned], ignore_index=True) for name in names}

@@ -41,14 +41,32 @@ class Nomogram(Fitted):
         self.require_seen(rows)
         return self._values(rows, scores)
 
+    def resampled(self, rows: Rows, scores: Mapping[str, FloatArray]) -> FloatArray:
+        """(n,) of the training rows its bootstrap sample was drawn from, seen or not: for optimism alone."""
+        self.require_population(rows)
+        return self._values(rows, scores)
+
     def to_json(self) -> dict[str, Any]:
         """Terms with coefficients, how clinical variables are coded, and the fingerprint of the patients."""
         terms = self.table[["term", "coefficient"]].to_dict(orient="records")
         fills = {variable.name: variable.fill for variable in self.coding.variables}
         return {"terms": terms, "imputed": fills, "method": self.regression.method, "patients": self.fingerprint}
 
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of its design: a signature's score each, then the coded clinical variables."""
+        return [*(Column(name, name, None) for name in self.signatures), *self.coding.columns]
+
+    def fitted_design(self, rows: Rows, scores: Mapping[str, OutOfFold]) -> FloatArray:
+        """Design (n, columns) it was fitted on: out-of-fold scores and coded variables of its own rows."""
+        self.require_seen(rows)
+        return self._design(rows, {name: scores[name].score for name in self.signatures})
+
+    def _design(self, rows: Rows, scores: Mapping[str, FloatArray]) -> FloatArray:
+        return np.column_stack([*(scores[name] for name in self.signatures), self.coding._design(rows)])
+
     def _values(self, rows: Rows, scores: Mapping[str, FloatArray]) -> FloatArray:
-        design = np.column_stack([*(scores[name] for name in self.signatures), self.coding._design(rows)])
+        design = self._design(rows, scores)
         return self.regression.coefficients[0] + (design * self.regression.coefficients[1:]).sum(axis=1)
 
 

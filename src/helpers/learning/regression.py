@@ -52,7 +52,8 @@ def fit(x: FloatArray, truth: np.ndarray) -> Regression:
     design = np.column_stack([np.ones(len(x)), scaled[:, kept]])
     usual = logistic(design, truth)
     if usual.problem:
-        return _unscaled(*firth(design, truth), mean, sd, kept, method="Firth")
+        beta, covariance, _ = firth(design, truth)
+        return _unscaled(beta, covariance, mean, sd, kept, method="Firth")
     return _unscaled(usual.coefficients, usual.covariance, mean, sd, kept, method="maximum likelihood")
 
 
@@ -69,22 +70,27 @@ def _independent(x: FloatArray) -> np.ndarray:
     return kept
 
 
-def firth(design: FloatArray, truth: np.ndarray) -> tuple[FloatArray, FloatArray]:
-    """Coefficients (k,) and covariance (k, k) maximizing the likelihood penalized by Jeffreys' prior.
+def firth(
+    design: FloatArray, truth: np.ndarray, *, free: np.ndarray | None = None
+) -> tuple[FloatArray, FloatArray, float]:
+    """Coefficients (k,), covariance (k, k) and height of the likelihood penalized by Jeffreys' prior at its maximum.
 
-    Source: Firth 1993, doi 10.1093/biomet/80.1.27. The design brings its own column of ones and has full rank.
+    Source: Firth 1993, doi 10.1093/biomet/80.1.27. The design brings its own column of ones and has full rank. Where
+    `free` (k,) is false a coefficient stays 0 and the penalty remains that of the whole design, as the penalized
+    likelihood-ratio test needs it (Heinze & Schemper 2002).
     """
     beta = np.zeros(design.shape[1])
-    height, step = _penalized(design, truth, beta)
+    free = np.ones(beta.size, dtype=bool) if free is None else free
+    height, step = _penalized(design, truth, beta, free)
     for _ in range(MOST_STEPS):
         step *= min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
-        reached, next_step = _penalized(design, truth, beta + step)
+        reached, next_step = _penalized(design, truth, beta + step, free)
         while reached < height - 1e-10 and np.abs(step).max() > 1e-12:
             step /= 2
-            reached, next_step = _penalized(design, truth, beta + step)
+            reached, next_step = _penalized(design, truth, beta + step, free)
         beta, height, moved, step = beta + step, reached, np.abs(step).max(), next_step
         if moved < 1e-10:
-            return beta, np.linalg.inv(_information(design, beta))
+            return beta, np.linalg.inv(_information(design, beta)), height
     raise ArithmeticError(f"Firth's regression did not settle in {MOST_STEPS} steps.")
 
 
@@ -93,8 +99,8 @@ def _information(design: FloatArray, beta: FloatArray) -> FloatArray:
     return design.T @ (design * (expit(eta) * expit(-eta))[:, None])
 
 
-def _penalized(design: FloatArray, truth: np.ndarray, beta: FloatArray) -> tuple[float, FloatArray]:
-    """Penalized log-likelihood and the Newton step from there."""
+def _penalized(design: FloatArray, truth: np.ndarray, beta: FloatArray, free: np.ndarray) -> tuple[float, FloatArray]:
+    """Penalized log-likelihood and the Newton step of the free coefficients from there."""
     eta = design @ beta
     p, weight = expit(eta), expit(eta) * expit(-eta)
     information = _information(design, beta)
@@ -103,7 +109,8 @@ def _penalized(design: FloatArray, truth: np.ndarray, beta: FloatArray) -> tuple
         return -np.inf, np.zeros_like(beta)
     inverse = np.linalg.inv(information)
     leverage = weight * np.einsum("ij,jk,ik->i", design, inverse, design)
-    step = inverse @ (design.T @ (truth - p + leverage * (0.5 - p)))
+    score, step = design.T @ (truth - p + leverage * (0.5 - p)), np.zeros_like(beta)
+    step[free] = np.linalg.solve(information[np.ix_(free, free)], score[free])
     return float(log_expit(np.where(truth == 1, eta, -eta)).sum() + logarithm / 2), step
 
 

@@ -116,4 +116,6 @@ def _readers(
 
 def _of_reader(cases: pd.DataFrame, features: pd.DataFrame, reader: str) -> pd.DataFrame:
     rows = features[features["reader"] == reader].set_index("case").drop(columns="reader")
+    # Names as Python text: thousands of them are looked up again in every fold.
+    rows.columns = rows.columns.astype(object)
     return rows.reindex(cases["case"]).astype(np.float64).reset_index(drop=True)

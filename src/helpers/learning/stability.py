@@ -73,5 +73,6 @@ def _ratings(rows: Rows, names: list[str], *, selection: Selection) -> tuple[np.
             f"Only {cases} of {len(rows)} training cases were measured twice, too few for an ICC: "
             "set selection.reproducibility=none, or measure more."
         )
-    ratings = np.stack([values[measured].T for values in readers], axis=2)
+    # Features lie next to each other in memory, so that sums over cases and readers run along whole rows of features.
+    ratings = np.stack([values[measured] for values in readers]).transpose(2, 1, 0)
     return np.where(np.isfinite(ratings), ratings, np.nan), cases

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from helpers.reporting import inspect, render, stage
+from helpers.reporting import inspect, integrity, render, stage, workbook
 from helpers.study import Study, house
 
 
 def report(study: Study, *, reports: Path) -> Path:
-    """Build runs/<study>/report.html from the executed notebooks; returns its path.
+    """Build runs/<study>/report.html from the executed notebooks, and results.xlsx beside it; returns the page's path.
 
     A page that fails its inspection stays in the run's page folder and never replaces the report.
     Raises RadiogramError for what is wrong with it.
@@ -23,6 +23,7 @@ def report(study: Study, *, reports: Path) -> Path:
         candidate, patients=identifiers(study), maximum_megabytes=settings.maximum_megabytes, paths=folders(study)
     )
     inspect.refuse(findings)
+    workbook.write(study, checks=integrity.checks(study))
     os.replace(candidate, target)
     return target
 

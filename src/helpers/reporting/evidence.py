@@ -17,13 +17,17 @@ FEW_EVENTS = 100
 
 @dataclass(frozen=True)
 class Lead:
-    """The leading model in the leading part, for one endpoint; `metrics` is its part of `scores`, by metric."""
+    """The leading model in the leading part, for one endpoint; `metrics` is its part of `scores`, by metric.
+
+    `supplied` scores were computed elsewhere, so that whether a patient was fitted on is not known here.
+    """
 
     endpoint: Endpoint
     model: str
     part: str
     kind: str
     metrics: pd.DataFrame
+    supplied: bool = False
 
     @property
     def n(self) -> int:
@@ -62,7 +66,7 @@ class Lead:
         patients = prose.count(self.n, "patient")
         if self.kind == "oof":
             return f"{patients}, each judged by a model fitted without them"
-        return f"{patients} never used for fitting"
+        return f"{patients} taken as new to the models" if self.supplied else f"{patients} never used for fitting"
 
 
 def leads(study: Study) -> list[Lead]:
@@ -74,7 +78,8 @@ def leads(study: Study) -> list[Lead]:
         own = scores[(scores["endpoint"] == endpoint.name) & (scores["model"] == model)]
         here = headline.judged(own)
         metrics = here.set_index("metric")
-        found.append(Lead(endpoint, model, here["part"].iloc[0], here["kind"].iloc[0], metrics))
+        supplied = study.entry == "scores"
+        found.append(Lead(endpoint, model, here["part"].iloc[0], here["kind"].iloc[0], metrics, supplied))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from helpers import prose
+from helpers.evaluation import plausibility
 from helpers.reporting.evidence import Lead, leads
 from helpers.study import Study
 
@@ -92,7 +93,17 @@ def comparisons(study: Study) -> str:
         return "No contrast was declared beforehand; all that follow are exploratory."
     several = declared["endpoint"].nunique() > 1 or declared["part"].nunique() > 1
     about = {row.Index: f" ({row.endpoint}, {prose.part_name(row.part).lower()})" for row in declared.itertuples()}
-    return " ".join(_contrast(row, about[row.Index] if several else "") for row in declared.itertuples())
+    sentences = [_contrast(row, about[row.Index] if several else "") for row in declared.itertuples()]
+    return " ".join([*sentences, *_all_at_once(table, several=several)])
+
+
+def _all_at_once(table: pd.DataFrame, *, several: bool) -> list[str]:
+    """The global test, one a part."""
+    return [
+        f"All models taken together{f' ({row.endpoint}, {prose.part_name(row.part).lower()})' if several else ''}, the hypothesis "
+        f"of equal areas has {prose.p_value(row.p)} (chi-square {prose.number(row.statistic)} on {row.df:.0f} degrees of freedom)."
+        for row in table[table["family"] == "global"].itertuples()
+    ]
 
 
 def _contrast(row: tuple, about: str) -> str:
@@ -105,10 +116,24 @@ def _contrast(row: tuple, about: str) -> str:
     )
 
 
+def plausible(study: Study) -> str:
+    """What the plausibility linter found over every number of the run."""
+    table = study.tables.read("plausibility")
+    rules = prose.count(table["rule"].nunique(), "rule")
+    opening = f"Every number of the run was held against the others, and against its sample size, by {rules}."
+    wrong, doubtful = (len(plausibility.amiss(table, v)) for v in (plausibility.WRONG, plausibility.LOOK))
+    if not wrong and not doubtful:
+        return f"{opening} None was found amiss."
+    told = [f"{prose.count(wrong, 'number is', 'numbers are')} implausible"] if wrong else []
+    told += [f"{prose.count(doubtful, 'finding deserves', 'findings deserve')} a look"] if doubtful else []
+    return f"{opening} {prose.listing(told)}; they stand first in the table below."
+
+
 # Sections with generated sentences, and who writes them.
 WRITERS: dict[str, Callable[[Study], str]] = {
     "selection": selection,
     "model": model,
     "performance": performance,
     "comparisons": comparisons,
+    "plausibility": plausible,
 }

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from helpers import prose
+from helpers.evaluation import plausibility
 from helpers.reporting.evidence import leads
 from helpers.study import Study
 
@@ -34,6 +35,7 @@ def checks(study: Study) -> list[Check]:
         _threshold(study),
         _grids(study),
         _below_bayes(study),
+        _plausible(study),
     ]
 
 
@@ -119,6 +121,19 @@ def _below_bayes(study: Study) -> Check:
         good &= not low > possible
         told.append(f"AUC {lead.told('auc')} against {prose.number(possible)} possible")
     return Check(claim, _verdict(good), "; ".join(told), section)
+
+
+def _plausible(study: Study) -> Check:
+    """Only numbers that contradict each other fail; what merely asks for an explanation is counted and shown."""
+    claim, section = "The numbers are plausible", "sec-plausibility"
+    if not study.tables.exists("plausibility"):
+        return Check(claim, "not applicable", "the results were not recomputed", section)
+    findings = study.tables.read("plausibility")
+    wrong, look = (len(plausibility.amiss(findings, verdict)) for verdict in (plausibility.WRONG, plausibility.LOOK))
+    rules, tables = (prose.count(findings[column].nunique(), column) for column in ("rule", "table"))
+    against = prose.count(wrong, "contradiction") if wrong else "no contradiction"
+    seen = f"{rules} over {tables}, {against}, {look or 'nothing'} to look at"
+    return Check(claim, _verdict(wrong == 0), seen, section)
 
 
 def strip(found: Sequence[Check], *, sections: Sequence[str]) -> str:

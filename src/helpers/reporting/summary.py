@@ -12,6 +12,11 @@ import pandas as pd
 
 from helpers import prose
 from helpers.cohort import enroll
+from helpers.cohort.reading import NOT_STATED
+from helpers.evaluation import reader_words
+from helpers.evaluation.reader_headline import leading
+from helpers.evaluation.reader_tests import MEAN
+from helpers.reporting import reader_summary
 from helpers.reporting.evidence import Lead, leads, of_lead
 from helpers.reporting.integrity import Check
 from helpers.study import Study
@@ -46,8 +51,10 @@ def who(study: Study, run: Mapping[str, Any]) -> str:
     events = prose.listing([f"{int(cases[e.name].sum())} with {e.positive}" for e in endpoints])
     finished = datetime.fromisoformat(run["finished"])
     parts = [
-        f"{prose.count(len(cases), 'patient')}, {events}",
-        prose.count(cases["center"].nunique(), "center"),
+        f"{prose.count(len(cases), 'case' if study.entry == 'readings' else 'patient')}, {events}",
+        f"center {NOT_STATED}"
+        if set(cases["center"]) == {NOT_STATED}
+        else prose.count(cases["center"].nunique(), "center"),
         f"run of {finished.day} {finished:%B %Y}",
         f"Radiogram {run['versions']['radiogram']}",
     ]
@@ -56,20 +63,30 @@ def who(study: Study, run: Mapping[str, Any]) -> str:
 
 def first_screen(study: Study, checks: Sequence[Check]) -> str:
     """Answer and findings as Markdown; with few events, what they cannot show stands before the answer."""
-    found = leads(study)
-    few = any(lead.few for lead in found)
-    blocks = [limits(study)] if few else []
+    blocks = [limits(study)] if _few(study) else []
     if any(check.state == "failed" for check in checks):
         blocks.append("::: {.answer}\nThe headline result is withheld: an integrity check failed.\n:::")
         return "\n\n".join(blocks) + "\n"
-    blocks.append("::: {.answer}\n" + "\n\n".join(answer(lead) for lead in found) + "\n:::")
-    blocks.append(panels(study, found[0]))
+    if study.entry == "readings":
+        read = reader_summary.lead(study)
+        told, found = reader_summary.answer(read), reader_summary.panels(read)
+    else:
+        lead = leads(study)
+        told, found = "\n\n".join(answer(each) for each in lead), panels(study, lead[0])
+    blocks += [f"::: {{.answer}}\n{told}\n:::", found]
     return "\n\n".join(blocks) + "\n"
 
 
 def closing(study: Study) -> str:
     """What the study does not show, unless it already led the summary."""
-    return "\n" if any(lead.few for lead in leads(study)) else limits(study) + "\n"
+    return "\n" if _few(study) else limits(study) + "\n"
+
+
+def _few(study: Study) -> bool:
+    """Whether the answer is imprecise for want of events, so that its limits stand before it."""
+    if study.entry == "readings":
+        return reader_summary.lead(study).few
+    return any(lead.few for lead in leads(study))
 
 
 def answer(lead: Lead) -> str:
@@ -147,15 +164,16 @@ def _with_radiologist(study: Study, lead: Lead) -> str:
     if not study.tables.exists("reader_comparisons") or "readers" not in study.parameters.report.sections:
         return "Not studied."
     table = study.tables.read("reader_comparisons")
-    rows = table[(table["endpoint"] == lead.endpoint.name) & (table["metric"] == "auc")]
-    mean = rows[rows["reader"] == "mean of readers"]
-    if mean.empty:
-        return "Studied, but without a mean over the readers: see the section on radiologists."
-    row = mean.iloc[0]
+    row = leading(table[table["endpoint"] == lead.endpoint.name])
+    if row is None:
+        return "Studied, but without an area under the curve of the readers: see the section on radiologists."
+    whose = "readers' mean AUC" if row["reader"] == MEAN else "reader's AUC"
     moved = "changed" if row["low"] <= 0 <= row["high"] else "rose" if row["estimate"] > 0 else "fell"
     size = abs(row["estimate"]) if moved == "fell" else row["estimate"]
     limits = (-row["high"], -row["low"]) if moved == "fell" else (row["low"], row["high"])
-    return f"With the model at hand the readers' mean AUC {moved} by {prose.interval(size, *limits)}."
+    second, _, first = row["contrast"].partition(" - ")
+    when = "With the model at hand" if (first, second) == ("unaided", "aided") else f"Read {reader_words.under(second)}"
+    return f"{when} the {whose} {moved} by {prose.interval(size, *limits)}."
 
 
 def limits(study: Study) -> str:
@@ -167,6 +185,8 @@ def limits(study: Study) -> str:
 def _limit_sentences(study: Study) -> list[str]:
     cases, parameters = enroll.included(study), study.parameters
     sentences = ["Nothing about patients: the cohort is synthetic."] if study.synthetic else []
+    if study.entry == "readings":
+        return sentences + reader_summary.limits(study, reader_summary.lead(study))
     for lead in leads(study):
         sentences += _imprecision(lead, several=len(parameters.cohort.endpoints) > 1)
     if not any(part.startswith("external") for part in cases["part"]):
@@ -176,7 +196,7 @@ def _limit_sentences(study: Study) -> list[str]:
             "No second reader drew the lesions: agreement was judged on computer-perturbed masks, which differ less "
             "than readers do."
         )
-    if parameters.selection.reproducibility == "none" and study.entry != "scores":
+    if parameters.selection.reproducibility == "none" and study.entry in ("images", "features"):
         sentences.append("Whether the features survive another reader's segmentation was not tested.")
     if study.entry == "scores":
         sentences.append("How the scores came about was not seen: leakage before this table cannot be ruled out.")
@@ -204,6 +224,10 @@ def _imprecision(lead: Lead, *, several: bool) -> list[str]:
 
 def _without_external(cases: pd.DataFrame) -> str:
     centers = cases["center"].nunique()
+    if set(cases["center"]) == {NOT_STATED}:
+        return (
+            "Which hospitals the patients come from is not stated, so how the result carries over to others is unknown."
+        )
     if centers == 1:
         return "All patients come from one center and none from elsewhere, so how the model carries over to other hospitals is unknown."
     apart = not set(cases.loc[cases["part"] != "train", "center"]) & set(cases.loc[cases["part"] == "train", "center"])
