@@ -12,8 +12,9 @@ import exact
 import hypothesis_trials
 import interval_trials
 import panel_trials
-from known_limits import explanation
 from trials import Measured, measure
+
+from helpers.evaluation.known_limits import explanation
 
 
 def main() -> None:

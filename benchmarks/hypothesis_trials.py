@@ -84,7 +84,9 @@ def added_score(rng: np.random.Generator, *, n: int, features: int, penalty: flo
     frozen = _likelihood_ratio(truth[test], clinical[test], x[test] @ ridge(x[train], truth[train], penalty))
     return {
         "likelihood ratio of an added out-of-fold score, in training": rejects(float(stats.chi2.sf(statistic, 1))),
-        "the same, statistic halved": rejects(float(stats.chi2.sf(statistic / 2, 1))),
+        "likelihood ratio of an added out-of-fold score, statistic halved": rejects(
+            float(stats.chi2.sf(statistic / 2, 1))
+        ),
         "likelihood ratio of an added frozen score, in new patients": rejects(float(stats.chi2.sf(frozen, 1))),
     }
 

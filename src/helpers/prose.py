@@ -41,6 +41,15 @@ def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
     return f"{number(estimate, digits)} ({number(low, digits)} to {number(high, digits)})"
 
 
+def difference(estimate: float, low: float, high: float, digits: int = 3) -> str:
+    """ "0.044 (-0.0003 to 0.088)": what is not zero does not read as zero, and keeps its side of it."""
+    if not all(map(math.isfinite, (estimate, low, high))):
+        return interval(estimate, low, high, digits)
+    least = 0.5 * 10**-digits
+    texts = [number(v, digits + 1 if 0 < abs(v) < least else digits) for v in (estimate, low, high)]
+    return f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
 def p_value(p: float) -> str:
     """ "P = 0.027" to two significant digits, "P < 0.001"."""
     if p is None or not math.isfinite(p):
@@ -48,7 +57,7 @@ def p_value(p: float) -> str:
     if p < 0.001:
         return "P < 0.001"
     digits = 2 if p >= 0.1 else 3 if p >= 0.01 else 4
-    return f"P = {min(p, 0.99 if p < 1 else 1.0):.{digits}f}"
+    return f"P = {min(p, 0.99 if p < 1 - 1e-9 else 1.0):.{digits}f}"
 
 
 def p_cell(p: float) -> str:
@@ -109,15 +118,19 @@ MODELS = {
     "radiomics": "Radiomics signature",
     "deep": "Deep signature",
     "clinical": "Clinical model",
-    "suvmax": "SUVmax alone",
 }
+COMPARATORS = {"suvmax": "SUVmax alone"}
 
 
 def model_name(model: str) -> str:
-    """A model as a reader meets it."""
-    return MODELS.get(
-        model, model if any(c.isupper() for c in model) else f"{model.replace('_', ' ').capitalize()} alone"
-    )
+    """A model as a reader meets it; a name that a user gave stays as it is."""
+    return MODELS.get(model, model)
+
+
+def comparator_name(name: str) -> str:
+    """An unfitted comparator as a reader meets it: "volume" -> "Volume alone"."""
+    known = COMPARATORS.get(name)
+    return known or (name if any(c.isupper() for c in name) else f"{name.replace('_', ' ').capitalize()} alone")
 
 
 def reader_name(reader: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 from helpers import study as studies
 from helpers.cohort import columns as evaluated
 from helpers.cohort import reading
-from helpers.cohort.columns import Columns
+from helpers.cohort.columns import Columns, Scores
 from helpers.errors import RadiogramError
 from helpers.tables import write_whole
 
@@ -28,6 +28,7 @@ SCORED = (
     "methods",
     "provenance",
 )
+MARKERS = tuple("markers" if section == "performance" else section for section in SCORED)
 READ = ("summary-readers", "participants", "readings", "plausibility", "methods", "provenance")
 HEADER = """# Study {name}: state what differs from params/_defaults.yaml; delete what you do not need.
 title: {name}
@@ -92,7 +93,12 @@ def evaluation(
     if readings:
         values["notebooks"].insert(-1, "07_readers")
         values["cohort"]["readings"] = str(readings.absolute())
-        values["report"]["sections"] = ["summary-readers", *SCORED[1:4], "readers", *SCORED[4:]]
+        values["report"]["sections"] = [
+            "summary-readers",
+            *values["report"]["sections"][1:4],
+            "readers",
+            *values["report"]["sections"][4:],
+        ]
     path = out / f"{out.absolute().name}.yaml"
     if "scores" in values["cohort"]:
         write_whole(Path(values["cohort"]["scores"]), lambda beside: scores.frame.to_csv(beside, index=False))
@@ -100,7 +106,7 @@ def evaluation(
     return path
 
 
-def _of_scores(file: Path, scores: evaluated.Scores, out: Path) -> dict[str, Any]:
+def _of_scores(file: Path, scores: Scores, out: Path) -> dict[str, Any]:
     """A study of predictions: nobody declared a contrast, so every pair of models is one family.
 
     The table as it is evaluated lies beside the study, under a name of its own: a user's file is never overwritten.
@@ -114,8 +120,14 @@ def _of_scores(file: Path, scores: evaluated.Scores, out: Path) -> dict[str, Any
             "endpoints": [scores.endpoint.model_dump()],
         },
         "statistics": {"comparisons": [list(pair) for pair in combinations(scores.models, 2)]},
-        "report": {"sections": list(SCORED)},
+        "report": {"sections": list(SCORED if _risks(scores) else MARKERS)},
     }
+
+
+def _risks(scores: Scores) -> bool:
+    """Whether any model gives probabilities; markers on a scale of their own have no calibration and no net benefit."""
+    values = scores.frame[list(scores.models)]
+    return bool(((values >= 0) & (values <= 1)).all().any())
 
 
 def _of_readings(file: Path, table: pd.DataFrame, columns: Columns) -> dict[str, Any]:

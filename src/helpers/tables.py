@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from helpers.errors import RadiogramError
 
-
 DECISION = (
     "endpoint", "model", "part", "kind", "threshold", "net_benefit", "low", "high", "treat_all", "standardized",
     "interventions_avoided", "avoided_low", "avoided_high", "prevalence",

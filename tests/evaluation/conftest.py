@@ -36,7 +36,10 @@ def predictions(cases):
         score = 1.5 * strength * (cases["progression"] - 0.5) + rng.normal(size=len(cases))
         own = cases[["case", "patient", "part"]].assign(endpoint="progression", model=model, truth=cases["progression"])
         tables.append(
-            own.assign(kind=np.where(own["part"] == "train", "oof", "frozen"), probability=1 / (1 + np.exp(-1.5 * strength * score)))
+            own.assign(
+                kind=np.where(own["part"] == "train", "oof", "frozen"),
+                probability=1 / (1 + np.exp(-1.5 * strength * score)),
+            )
         )
     return pd.concat(tables, ignore_index=True)
 

@@ -44,7 +44,8 @@ def test_each_block_is_tested_as_in_statsmodels(rows, scores):
         part = sm.Logit(rows.truth, sm.add_constant(rest)).fit(disp=0, tol=1e-12)
         statistic = 2 * (whole.llf - part.llf)
         assert found.loc[block, "statistic"] == pytest.approx(statistic, abs=1e-7)
-        assert found.loc[block, "p"] == pytest.approx(chi2.sf(statistic, found.loc[block, "df"]), abs=1e-8)
+        p = chi2.sf(statistic, found.loc[block, "df"]) if block == "clinical" else np.nan
+        assert found.loc[block, "p"] == pytest.approx(p, abs=1e-8, nan_ok=True)
 
 
 def test_penalized_likelihood_ratios_are_those_of_logistf():
@@ -64,7 +65,7 @@ def test_where_the_classes_separate_the_test_is_the_penalized_one(rows, scores):
     fitted = nomogram.fit(rows, separating, clinical=("age",))
     assert fitted.regression.method == "Firth"
     found = added_value(rows, fitted, separating).set_index("block")
-    assert found.loc["radiomics", "p"] < 1e-6 < found.loc["clinical", "p"]
+    assert found.loc["radiomics", "statistic"] > 20 and found.loc["clinical", "p"] > 1e-6
     assert np.isfinite(found["statistic"]).all()
 
 

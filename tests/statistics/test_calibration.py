@@ -176,10 +176,18 @@ def test_predicting_the_prevalence_has_a_scaled_brier_of_zero():
     assert np.isnan(c.scaled_brier([1, 1], [0.5, 0.5]))
 
 
-def test_observed_over_expected_has_the_log_interval():
+def test_observed_over_expected_of_equal_risks_has_the_binomial_log_interval():
+    """With one risk for all, expected events do not vary: Debray's error, but for n - 1."""
     found = c.observed_expected([1, 1, 0, 0, 0], [0.2] * 5)
-    half = 1.959963985 * np.sqrt(0.6 / 2)
+    half = 1.959963985 * np.sqrt(0.6 / 2) * np.sqrt(5 / 4)
     assert (found.estimate, found.low) == pytest.approx((2, 2 * np.exp(-half)))
+
+
+def test_observed_over_expected_is_narrower_where_risks_follow_the_patients(readme):
+    truth, risk = readme
+    found = c.observed_expected(truth, risk)
+    binomial = 2 * 1.959963985 * np.sqrt((1 - truth.mean()) / truth.sum())
+    assert np.log(found.high / found.low) < binomial
 
 
 def test_grouped_points_hold_every_patient(readme):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from helpers.statistics import decision as d
 
@@ -32,11 +33,10 @@ def test_limits_of_interventions_avoided_are_those_of_the_paired_difference(canc
     curve = d.decision_curve(truth, risk, thresholds=[0.1, 0.2])
     # Anchor C3: the difference to treating all has the standard error 0.0062859 at 0.10; the odds there are 1/9.
     half = 100 * 9 * 1.959963985 * 0.0062859
-    assert curve.interventions_avoided[0] - curve.avoided_low[0] == pytest.approx(half, rel=1e-5)
-    assert curve.avoided_high[0] - curve.interventions_avoided[0] == pytest.approx(half, rel=1e-5)
+    assert curve.avoided_high[0] - curve.avoided_low[0] == pytest.approx(2 * half, rel=0.05)
     drawn = np.random.default_rng(1).integers(750, size=(1000, 750))
     rows = [d.decision_curve(truth[r], risk[r], thresholds=[0.2]).interventions_avoided[0] for r in drawn]
-    assert (curve.avoided_low[1], curve.avoided_high[1]) == pytest.approx(np.quantile(rows, [0.025, 0.975]), abs=0.8)
+    assert (curve.avoided_low[1], curve.avoided_high[1]) == pytest.approx(np.quantile(rows, [0.025, 0.975]), abs=2.0)
 
 
 def test_interventions_avoided_at_a_target_prevalence_stay_exact(cancer):
@@ -53,7 +53,8 @@ def test_interventions_avoided_at_a_target_prevalence_stay_exact(cancer):
 def test_nothing_is_avoided_by_treating_all_and_nothing_defined_at_threshold_zero():
     curve = d.decision_curve([0, 1, 0, 1], np.ones(4), thresholds=[0.0, 0.3])
     assert np.isnan([curve.interventions_avoided[0], curve.avoided_low[0], curve.avoided_high[0]]).all()
-    assert (curve.interventions_avoided[1], curve.avoided_low[1], curve.avoided_high[1]) == pytest.approx((0, 0, 0))
+    assert curve.interventions_avoided[1] == pytest.approx(0)
+    assert np.isnan([curve.avoided_low[1], curve.avoided_high[1]]).all()  # nobody was spared: no interval
 
 
 def test_interventions_avoided_and_standardized_benefit_equal_dcurves(cancer):
@@ -88,7 +89,26 @@ def test_standard_errors_are_those_of_a_mean(cancer):
     truth, risk, _ = cancer
     curve = d.decision_curve(truth, risk, thresholds=[0.1, 0.2])
     assert curve.standard_error == pytest.approx([0.0122030, 0.0117627], abs=6e-8)
-    assert curve.high - curve.low == pytest.approx(2 * 1.959963985 * curve.standard_error)
+    assert curve.high - curve.low == pytest.approx(2 * 1.959963985 * curve.standard_error, rel=0.01)
+
+
+def test_limits_at_threshold_zero_are_those_of_the_prevalence(cancer):
+    """There a false positive costs nothing, and what is left is a share: Wilson."""
+    truth, risk, _ = cancer
+    curve = d.decision_curve(truth, risk, thresholds=[0.0])
+    expected = proportion_confint(truth.sum(), truth.size, method="wilson")
+    assert (curve.low[0], curve.high[0]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_limits_against_treating_all_hold_where_hardly_anybody_is_spared():
+    """One patient spared, no event missed: a mean's error would be near 0 below; the share's is not."""
+    truth = np.r_[np.ones(20), np.zeros(40)]
+    risk = np.r_[np.full(20, 0.6), 0.05, np.full(39, 0.6)]
+    found = d.compare_net_benefit(truth, risk, np.ones(60), thresholds=[0.1])
+    assert found.difference[0] == pytest.approx(0.1 / 0.9 / 60)
+    assert found.low[0] < 0 < found.difference[0] < found.high[0]
+    low, high = proportion_confint(1, 60, method="wilson")
+    assert found.high[0] > 0.1 / 0.9 * high * 0.9 and found.low[0] < -0.03  # up to 6 % of events may be missed
 
 
 def test_difference_to_treating_all_has_a_paired_error(cancer):

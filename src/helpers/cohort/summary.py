@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import prose
+from helpers.cohort.reading import NOT_STATED
 from helpers.parameters import Cohort
 from helpers.study import Study
 
@@ -47,6 +48,14 @@ def geometry(study: Study) -> pd.DataFrame | None:
     return table.assign(note=[_kind(note) if note else "" for note in table["note"].fillna("")])
 
 
+def _split(cases: pd.DataFrame, cohort: Cohort) -> str:
+    if cases["part"].nunique() == 1:
+        return "all of them form one part, on which nothing was fitted here"
+    if cohort.part_column:
+        return "the parts are those stated in the sheet"
+    return "the split was drawn once, by patient, before anything was fitted"
+
+
 def numbers(cases: pd.DataFrame, exclusions: pd.DataFrame, *, cohort: Cohort) -> dict[str, Any]:
     """What prose says of the participants."""
     endpoint = cohort.endpoints[0]
@@ -61,7 +70,8 @@ def numbers(cases: pd.DataFrame, exclusions: pd.DataFrame, *, cohort: Cohort) ->
         "analyzed": str(len(cases)),
         "patients": prose.count(len(cases), "patient"),
         "events": prose.percent(int(cases[endpoint.name].sum()), len(cases)),
-        "centers": prose.count(centers, "center"),
+        "centers": "a center not stated" if set(cases["center"]) == {NOT_STATED} else prose.count(centers, "center"),
+        "split": _split(cases, cohort),
         "endpoint": endpoint.positive,
         "negative": endpoint.negative,
         "parts": "; ".join(sorted(parts, reverse=True)),

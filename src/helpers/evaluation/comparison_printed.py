@@ -46,8 +46,9 @@ def reclassification(table: pd.DataFrame) -> pd.DataFrame:
     """Events and non-events stand apart; nothing here is a headline."""
     rows = [
         (
-            prose.part_name(row.part), f"{prose.model_name(row.model_a)} over {prose.model_name(row.model_b).lower()}", row.measure,
-            prose.number(row.events), prose.number(row.nonevents), prose.interval(row.estimate, row.low, row.high), row.method.partition(", variance")[0],
+            prose.part_name(row.part), f"{prose.model_name(row.model_a)} over {prose.model_name(row.model_b).lower()}",
+            row.measure, prose.number(row.events), prose.number(row.nonevents),
+            prose.interval(row.estimate, row.low, row.high), row.method.partition(", variance")[0],
         )
         for row in table.itertuples()
     ]  # fmt: skip

@@ -53,7 +53,7 @@ def _intervals(here: pd.DataFrame) -> str:
     if "logit" in methods:
         sentences.append(
             "AUC intervals marked so in the workbook are logit intervals, as an AUC is above 0.95 or a class has fewer "
-            "than 30 patients."
+            "than 40 patients."
         )
     if "perfect separation" in methods:
         sentences.append("Where a model separates the patients perfectly, only a lower limit of its AUC can be given.")
@@ -72,31 +72,3 @@ def _secondary(parameters: Parameters) -> str:
 def _thresholds(thresholds: pd.DataFrame) -> str:
     told = [f"{prose.model_name(row.model).lower()} {prose.number(row.threshold)}" for row in thresholds.itertuples()]
     return prose.listing(told) or "none (no training predictions)"
-
-
-def reader_numbers(scores: pd.DataFrame, tests: pd.DataFrame, switches: pd.DataFrame) -> dict[str, Any]:
-    """What prose says of the reader study."""
-    readers = list(dict.fromkeys(scores["reader"]))
-    mean = tests[(tests["reader"] == "mean of readers") & (tests["metric"] == "auc")]
-    change = prose.interval(*mean.iloc[0][["estimate", "low", "high"]]) if len(mean) else prose.NOT_ESTIMABLE
-    aucs = scores[scores["metric"] == "auc"].set_index(["reader", "condition"])["estimate"]
-    told = [
-        f"{prose.reader_name(reader)} from {prose.number(aucs[reader, 'unaided'])} to {prose.number(aucs[reader, 'aided'])}"
-        for reader in readers
-        if (reader, "aided") in aucs.index
-    ]
-    fixed = len(readers) < 4
-    return {
-        "count": prose.count(len(readers), "radiologist"),
-        "auc_change": change,
-        "aucs": prose.listing(told),
-        "scope": f"Inference is to these {len(readers)} readers only."
-        if fixed
-        else "Readers are a random sample of readers.",
-        "switches": prose.listing(
-            [
-                f"{r.reader}: {r.wrong_to_right} to the better, {r.right_to_wrong} to the worse"
-                for r in switches.itertuples()
-            ]
-        ),
-    }

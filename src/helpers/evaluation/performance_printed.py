@@ -69,7 +69,7 @@ def baselines(scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (endpoint, model), of in here.groupby(["endpoint", "model"], sort=False):
         cells = of.set_index("part")
-        rows.append([endpoint, prose.model_name(model), *[_auc_with_counts(cells, part) for part in parts]])
+        rows.append([endpoint, prose.comparator_name(model), *[_auc_with_counts(cells, part) for part in parts]])
     frame = pd.DataFrame(rows, columns=["Endpoint", "Comparator", *map(prose.part_name, parts)])
     return frame if here["endpoint"].nunique() > 1 else frame.drop(columns="Endpoint")
 

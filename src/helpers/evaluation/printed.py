@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation.metrics import METRICS
 
 
 def nomogram(table: pd.DataFrame) -> pd.DataFrame:
@@ -25,7 +24,12 @@ def _term(row: Any) -> tuple[str, str, str, str, str]:
     if not np.isfinite(row.standard_error):
         return f"{name} (reference)", "0", "1", "", ""
     per_sd = "" if row.level else prose.number(float(np.exp(row.coefficient * row.sd)))
-    return name, coefficient, prose.interval(row.odds_ratio, row.low, row.high), per_sd, prose.p_cell(row.p)
+    return name, coefficient, prose.interval(row.odds_ratio, row.low, row.high), per_sd, p_or_none(row.p)
+
+
+def p_or_none(p: float) -> str:
+    """A P value, or that there is none on purpose."""
+    return prose.p_cell(p) if np.isfinite(p) else "not shown"
 
 
 def selected(table: pd.DataFrame, *, most: int = 20) -> pd.DataFrame:
@@ -72,37 +76,6 @@ def geometry(table: pd.DataFrame) -> pd.DataFrame:
 def _range(values: pd.Series, digits: int) -> str:
     low, middle, high = values.min(), values.median(), values.max()
     return f"{prose.number(middle, digits)} ({prose.number(low, digits)} to {prose.number(high, digits)})"
-
-
-def readers(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a radiologist and condition."""
-    rows = []
-    for (reader, condition), here in table.groupby(["reader", "condition"], sort=False):
-        cell = here.set_index("metric")
-        values = [
-            prose.interval(*cell.loc[m, ["estimate", "low", "high"]]) if m in cell.index else "\N{EN DASH}"
-            for m in ("auc", "sensitivity", "specificity")
-        ]
-        seconds = prose.interval(*cell.loc["seconds", ["estimate", "low", "high"]], digits=0)
-        rows.append((prose.reader_name(reader).capitalize(), condition, *values, seconds))
-    return pd.DataFrame(
-        rows, columns=["Reader", "Condition", "AUC", "Sensitivity", "Specificity", "Seconds a case, median (quartiles)"]
-    )
-
-
-def reader_comparisons(table: pd.DataFrame) -> pd.DataFrame:
-    """Aided minus unaided, a row a reader and metric."""
-    rows = [
-        (
-            prose.reader_name(row.reader).capitalize(),
-            METRICS[row.metric],
-            prose.interval(row.estimate, row.low, row.high),
-            prose.p_cell(row.p),
-            row.method,
-        )
-        for row in table.itertuples()
-    ]
-    return pd.DataFrame(rows, columns=["Reader", "Metric", "Aided minus unaided (95 % interval)", "P", "Method"])
 
 
 def exclusions(exclusions: pd.DataFrame, repairs: pd.DataFrame, geometry: pd.DataFrame | None) -> pd.DataFrame:

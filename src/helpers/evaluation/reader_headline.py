@@ -71,7 +71,7 @@ def answer(scores: pd.DataFrame, tests: pd.DataFrame, study: Crossed) -> str:
         f"{prose.interval(*cells.loc[c, ['estimate', 'low', 'high']], 3)} {reader_words.under(c)}"
         for c in study.conditions
     ]
-    gap = reader_words.difference(row["estimate"], row["low"], row["high"])
+    gap = prose.difference(row["estimate"], row["low"], row["high"])
     return f"{of} was {prose.listing(told)}: a difference of {gap}, {prose.p_value(row['p'])} ({row['method']})."
 
 
@@ -97,7 +97,7 @@ def _calls(study: Crossed, tests: pd.DataFrame) -> Iterator[str]:
         return
     rows = {metric: leading(tests, metric) for metric in ("sensitivity", "specificity")}
     told = [
-        f"{metric} {reader_words.difference(r['estimate'], r['low'], r['high'])}, {prose.p_value(r['p'])}"
+        f"{metric} {prose.difference(r['estimate'], r['low'], r['high'])}, {prose.p_value(r['p'])}"
         for metric, r in rows.items()
         if r is not None
     ]
@@ -141,7 +141,7 @@ def _against(tests: pd.DataFrame) -> Iterator[str]:
     rows = tests[tests["contrast"].astype(str).str.startswith("model - ") & (tests["reader"] == MEAN)]
     for row in rows.itertuples():
         verdict = row.method.partition("; ")[2]
-        gap = reader_words.difference(row.estimate, row.low, row.high)
+        gap = prose.difference(row.estimate, row.low, row.high)
         second = row.contrast.partition(" - ")[2]
         yield f"The model's AUC minus that of the mean reader {reader_words.under(second)} was {gap} ({verdict})."
 

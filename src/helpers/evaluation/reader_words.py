@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from helpers import prose
 
 METRICS = {
@@ -47,14 +45,6 @@ def contrast(text: str, *, inside: bool = False) -> str:
     return told if inside else told[:1].upper() + told[1:]
 
 
-def difference(estimate: float, low: float, high: float) -> str:
-    """ "0.044 (-0.0003 to 0.088)": a limit that is not zero does not read as zero."""
-    if not all(map(math.isfinite, (estimate, low, high))):
-        return prose.interval(estimate, low, high, 3)
-    texts = [prose.number(v, 4 if 0 < abs(v) < 0.0005 else 3) for v in (estimate, low, high)]
-    return f"{texts[0]} ({texts[1]} to {texts[2]})"
-
-
 def change(metric: str, estimate: float, low: float, high: float) -> str:
     """A difference in a metric: seconds to a tenth, shares and areas to a thousandth."""
-    return prose.interval(estimate, low, high, 1) if metric == "seconds" else difference(estimate, low, high)
+    return prose.interval(estimate, low, high, 1) if metric == "seconds" else prose.difference(estimate, low, high)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation import order
+from helpers.evaluation import order, printed
 
 MEASURES = {
     "auc": "AUC",
@@ -69,7 +69,7 @@ def added_value(table: pd.DataFrame) -> pd.DataFrame:
     rows = [
         (
             f"{row.endpoint}: {_block(row.block)}" if several else _block(row.block), _terms(row.terms),
-            prose.number(row.statistic), row.df, prose.p_cell(row.p),
+            prose.number(row.statistic), row.df, printed.p_or_none(row.p),
         )
         for row in table.itertuples()
     ]  # fmt: skip

@@ -50,7 +50,9 @@ def signature(name: str) -> str:
 
 
 def reader(name: str) -> str:
-    """`reader1` -> "Reader 1"."""
+    """`reader1` -> "Reader 1", and so does `1`."""
+    if name.isdigit():
+        return f"Reader {name}"
     return sentence_case(re.sub(r"(?<=[A-Za-z])(?=\d+$)", " ", name))
 
 

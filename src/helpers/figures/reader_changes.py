@@ -33,11 +33,10 @@ def contrast_name(contrast: str) -> str:
 
 
 def difference(estimate: float, low: float, high: float) -> str:
-    """ "0.044 (0.007 to 0.080)"; a fourth digit where a limit would else read as 0, and its side of it be lost."""
+    """ "0.044 (-0.0003 to 0.080)", or the estimate alone where there is no interval."""
     if not (np.isfinite(low) and np.isfinite(high)):
         return prose.number(estimate, 3)
-    lost = any(value != 0 and round(value, 3) == 0 for value in (low, high))
-    return prose.interval(estimate, low, high, 4 if lost else 3)
+    return prose.difference(estimate, low, high)
 
 
 @theme.drawn

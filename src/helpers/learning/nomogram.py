@@ -98,7 +98,7 @@ def fit(
         signatures=used,
         coding=coded,
         regression=fitted,
-        table=_table(fitted, columns, design, coded, level=level),
+        table=_without_p(_table(fitted, columns, design, coded, level=level), used),
         notes=tuple(notes),
     )
 
@@ -131,6 +131,12 @@ def _table(
         }
     )
     return _with_references(table[[True, *fitted.kept]], coded)
+
+
+def _without_p(table: pd.DataFrame, scores: tuple[str, ...]) -> pd.DataFrame:
+    """No P for a learned score: patients share the models that scored them, so that the Wald test of a useless score
+    rejects in 13 to 17 % instead of 5 % (Hoefling and Tibshirani 2008, doi 10.1214/07-AOAS152)."""
+    return table.assign(p=table["p"].where(~table["term"].isin(scores)))
 
 
 def _with_references(table: pd.DataFrame, coded: Coding) -> pd.DataFrame:

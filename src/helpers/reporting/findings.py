@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation import plausibility
+from helpers.evaluation import known_limits, plausibility
 from helpers.reporting.evidence import Lead, leads
 from helpers.study import Study
 
@@ -116,6 +116,16 @@ def _contrast(row: tuple, about: str) -> str:
     )
 
 
+def robustness(study: Study) -> str:
+    """What simulation found the intervals and tests of this report unable to promise."""
+    scores, compared = study.tables.read("scores"), study.tables.read("comparisons")
+    names = ("added_value", "decision_differences", "reclassification", "subgroup_tests", "reader_comparisons", "reader_agreement")
+    filled = [name for name in names if study.tables.exists(name) and len(study.tables.read(name))]
+    patients = min(lead.n for lead in leads(study))
+    found = known_limits.applying({*scores["metric"], *compared["family"], *filled}, patients=patients)
+    return "\n".join(f"- {sentence}" for sentence in found) or "- None of the limits that simulation found applies here."
+
+
 def plausible(study: Study) -> str:
     """What the plausibility linter found over every number of the run."""
     table = study.tables.read("plausibility")
@@ -134,6 +144,8 @@ WRITERS: dict[str, Callable[[Study], str]] = {
     "selection": selection,
     "model": model,
     "performance": performance,
+    "markers": performance,
     "comparisons": comparisons,
+    "robustness": robustness,
     "plausibility": plausible,
 }

@@ -53,6 +53,8 @@ def _patients_apart(study: Study) -> Check:
 
 def _nothing_fitted_on_test(study: Study) -> Check:
     claim, section = "Nothing was fitted on a test patient", "sec-provenance"
+    if study.entry == "readings":
+        return Check(claim, "not applicable", "the study has no model", section)
     if study.entry == "scores":
         return Check(claim, "not applicable", "the scores were computed elsewhere", section)
     cases, fits = study.tables.read("cases"), study.tables.read("fits")
@@ -69,6 +71,8 @@ def _patients(text: str) -> set[str]:
 def _out_of_fold(study: Study) -> Check:
     """Each out-of-fold prediction must come from a fold whose fit left the patient out."""
     claim, section = "Training patients were scored out of fold", "sec-provenance"
+    if study.entry == "readings":
+        return Check(claim, "not applicable", "the study has no model", section)
     if study.entry == "scores":
         return Check(claim, "not applicable", "taken at the word of whoever supplied the scores", section)
     predictions, fits = study.tables.read("predictions"), study.tables.read("fits")
@@ -88,14 +92,17 @@ def _scored_by_own_fit(rows: pd.DataFrame, fits: pd.DataFrame, endpoint: str, mo
 
 
 def _threshold(study: Study) -> Check:
-    claim, thresholds = "Thresholds were frozen in training", study.tables.read("thresholds")
+    claim, section = "Thresholds were frozen in training", "sec-performance"
+    if study.entry == "readings":
+        return Check(claim, "not applicable", "the study has no model", section)
+    thresholds = study.tables.read("thresholds")
     if thresholds.empty:
-        return Check(claim, "not applicable", "no training predictions, so no threshold", "sec-performance")
+        return Check(claim, "not applicable", "no training predictions, so no threshold", section)
     good = thresholds["chosen_on"].str.contains("out-of-fold").all()
     seen = (
         f"{prose.count(len(thresholds), 'threshold')}, chosen on {prose.listing(sorted(set(thresholds['chosen_on'])))}"
     )
-    return Check(claim, _verdict(bool(good)), seen, "sec-performance")
+    return Check(claim, _verdict(bool(good)), seen, section)
 
 
 def _grids(study: Study) -> Check:

@@ -70,7 +70,7 @@ def answer(found: ReaderLead) -> str:
     area = "AUC" if len(found.readers) == 1 else "mean AUC"
     times = [f"{100 * found.area(c):.0f} times in 100 {reader_words.under(c)}" for c in (second, first)]
     areas = " against ".join(prose.number(found.area(c), 3) for c in (second, first))
-    gap = reader_words.difference(row["estimate"], row["low"], row["high"]).replace(" (", ", 95 % CI ").rstrip(")")
+    gap = prose.difference(row["estimate"], row["low"], row["high"]).replace(" (", ", 95 % CI ").rstrip(")")
     return (
         f"{who} ranked a case with {endpoint.positive} above one with {endpoint.negative} {' and '.join(times)} "
         f"({area} {areas}; difference {gap}; {prose.p_value(row['p'])})."
@@ -114,7 +114,7 @@ def _every_reader(found: ReaderLead) -> str:
 def _calls(found: ReaderLead) -> str:
     rows = {metric: reader_headline.leading(found.tests, metric) for metric in ("sensitivity", "specificity")}
     told = [
-        f"{metric} changed by {reader_words.difference(row['estimate'], row['low'], row['high'])}"
+        f"{metric} changed by {prose.difference(row['estimate'], row['low'], row['high'])}"
         for metric, row in rows.items()
         if row is not None
     ]

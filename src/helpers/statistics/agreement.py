@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -187,23 +187,34 @@ def _agreement_weights(k: int, weights: str | None) -> FloatArray:
 def fleiss_kappa(counts: ArrayLike, *, level: float = 0.95) -> Kappa:
     """Fleiss' kappa of counts (subjects, categories), each row summing to the same number of raters.
 
-    The error is the null one of Fleiss, Nee and Landis 1979 (doi 10.1037/0033-2909.86.5.974), as irr has it,
-    and serves test and interval alike. Raises ValueError for rows that differ or fewer than two raters.
+    The standard error and the test are the null ones of Fleiss, Nee and Landis 1979 (doi 10.1037/0033-2909.86.5.974), as irr
+    has them; the limits are those of Gwet 2021 (doi 10.1177/0013164420973080), t on subjects - 1, as the null error
+    would hold a kappa of 0.4 in 90 % only. Raises ValueError for rows that differ or fewer than two raters.
     """
     counts = np.asarray(counts, dtype=float)
     if counts.ndim != 2 or counts.size == 0 or np.ptp(counts.sum(axis=1)) != 0 or counts[0].sum() < 2:
         raise ValueError("counts must be (subjects, categories) with the same two or more raters a row")
     n, raters = len(counts), counts[0].sum()
     share = counts.sum(axis=0) / (n * raters)
-    agreement = float(((np.square(counts).sum(axis=1) - raters) / (raters * (raters - 1))).mean())
-    free = share * (1 - share)
+    each = (np.square(counts).sum(axis=1) - raters) / (raters * (raters - 1))
+    agreement, free = float(each.mean()), share * (1 - share)
     if free.sum() < 1e-12:
         return Kappa(*(np.nan,) * 6, agreement, n)
     expected = np.square(share).sum()
     kappa = (agreement - expected) / (1 - expected)
     spread = free.sum() ** 2 - (free * (1 - 2 * share)).sum()
     variance = 2 * spread / (free.sum() ** 2 * n * raters * (raters - 1))
-    return _kappa(kappa, variance, variance, agreement, n, level)
+    tested = _kappa(kappa, variance, variance, agreement, n, level)
+    by_subject = (each - expected - 2 * (1 - kappa) * (counts @ share / raters - expected)) / (1 - expected)
+    half = _t_half_width(by_subject - kappa, n, level)
+    return replace(tested, low=float(kappa - half), high=float(kappa + half))
+
+
+def _t_half_width(deviation: FloatArray, n: int, level: float) -> float:
+    """Half-width of a t interval of a mean from the deviations (n,) of its subjects; NaN for one subject."""
+    if n < 2:
+        return float("nan")
+    return float(special.stdtrit(n - 1, 0.5 + level / 2) * np.sqrt(np.square(deviation).sum() / (n * (n - 1))))
 
 
 def krippendorff_alpha(ratings: ArrayLike, *, metric: str = "nominal") -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .arrays import BoolArray, FloatArray, binary_truth, probabilities
-from .intervals import normal_quantile
+from .intervals import normal_quantile, weighted_difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,37 +84,59 @@ def decision_curve(
     prevalence: float | None = None,
     level: float = 0.95,
 ) -> DecisionCurve:
-    """Net benefit of probability (n,) at thresholds (t,) in [0, 1), with Wald limits.
+    """Net benefit of probability (n,) at thresholds (t,) in [0, 1), with MOVER limits.
 
-    A target `prevalence` reweights an enriched sample. `standardized` is net benefit over prevalence. The limits
-    of interventions avoided come from the paired difference to treating all; at threshold 0 they are NaN.
-    Raises ValueError for thresholds or a prevalence outside their range.
+    A target `prevalence` reweights an enriched sample. `standardized` is net benefit over prevalence. Interventions
+    avoided have limits of their own, NaN at threshold 0. Raises ValueError for thresholds or a prevalence outside their range.
     """
     events, at = binary_truth(truth), _thresholds(thresholds)
     if prevalence is not None and not 0 < prevalence < 1:
         raise ValueError(f"prevalence must lie in (0, 1), not {prevalence}")
     p = probabilities(probability, length=events.size)
-    gains = _gains(events, p, at)
-    benefit, error = _mean_and_error(gains, events, prevalence)
+    benefit, error = _mean_and_error(_gains(events, p, at), events, prevalence)
     share = float(events.mean()) if prevalence is None else prevalence
-    odds, half = at / (1 - at), normal_quantile(level) * error
+    odds = at / (1 - at)
     treat_all = share - (1 - share) * odds
-    avoided = _avoided(
-        gains - _gains(events, np.ones(events.size), at), events, odds, prevalence=prevalence, level=level
+    scale = np.divide(100, odds, out=np.full(at.shape, np.nan), where=odds > 0)
+    against_all = _limits_against(events, p, at, treat_all=True, prevalence=prevalence, level=level)
+    return DecisionCurve(
+        at,
+        benefit,
+        *_limits_against(events, p, at, treat_all=False, prevalence=prevalence, level=level),
+        treat_all,
+        error,
+        scale * (benefit - treat_all),
+        *(scale * limit for limit in against_all),
+        benefit / share if share else np.full(at.shape, np.nan),
+        share,
     )
-    standardized = benefit / share if share else np.full(at.shape, np.nan)
-    limits = (benefit - half, benefit + half)
-    return DecisionCurve(at, benefit, *limits, treat_all, error, *avoided, standardized, share)
 
 
-def _avoided(
-    advantage: FloatArray, events: BoolArray, odds: FloatArray, *, prevalence: float | None, level: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Interventions avoided per 100 patients with limits, from the gains (t, n) over treating all."""
-    mean, error = _mean_and_error(advantage, events, prevalence)
-    scale = np.divide(100, odds, out=np.full(odds.shape, np.nan), where=odds > 0)
-    half = normal_quantile(level) * error
-    return scale * mean, scale * (mean - half), scale * (mean + half)
+def _limits_against(
+    events: BoolArray, p: FloatArray, at: FloatArray, *, treat_all: bool, prevalence: float | None, level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Limits (t,) of net benefit minus that of treating all, or none: what is gained and lost are two kinds of patients.
+
+    Against none they are true and false positives, against all true and false negatives. Where few patients are of a
+    kind the standard error of the mean is far too small; Wilson limits of their shares are not. NaN where the model
+    treats every patient as the default does: of a difference these patients tell nothing.
+    """
+    odds, called = at / (1 - at), p >= at[:, None]
+    right = (called & events).sum(axis=1), (called & ~events).sum(axis=1)
+    if treat_all:
+        right = (~called & ~events).sum(axis=1), (~called & events).sum(axis=1)
+    weights = (odds, np.ones(at.shape)) if treat_all else (np.ones(at.shape), odds)
+    totals = (events.size, events.size)
+    if prevalence is not None:
+        shares = {True: prevalence, False: 1 - prevalence}
+        kinds = (False, True) if treat_all else (True, False)  # whether events are gained, and whether they are lost
+        weights = tuple(weight * shares[kind] for weight, kind in zip(weights, kinds, strict=True))
+        totals = tuple(int((events == kind).sum()) for kind in kinds)
+    low, high = weighted_difference(
+        right[0], totals[0], right[1], totals[1], gain=weights[0], loss=weights[1], level=level
+    )
+    same = (right[0] == 0) & (right[1] == 0)
+    return np.where(same, np.nan, low), np.where(same, np.nan, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,17 +160,23 @@ def compare_net_benefit(
     prevalence: float | None = None,
     level: float = 0.95,
 ) -> NetBenefitDifference:
-    """Paired difference in net benefit of two models (n,); probabilities of 1 stand for treating all.
+    """Paired difference in net benefit of two models (n,); probabilities of 1 (or 0) stand for treating all (or none).
 
+    Against such a default the limits are MOVER ones, between two models those of a mean.
     `trade_off` is 1/difference, NaN where the first model is no better. There is no p value on purpose.
     """
     events, at = binary_truth(truth), _thresholds(thresholds)
     gains = [_gains(events, probabilities(p, length=events.size), at) for p in (first, second)]
     difference, error = _mean_and_error(gains[0] - gains[1], events, prevalence)
     half = normal_quantile(level) * error
+    low, high = difference - half, difference + half
+    default = np.unique(np.asarray(second, dtype=float))
+    if default.size == 1 and default[0] in (0.0, 1.0):
+        p = probabilities(first, length=events.size)
+        low, high = _limits_against(events, p, at, treat_all=default[0] == 1, prevalence=prevalence, level=level)
     trade_off = np.full(at.shape, np.nan)
     np.divide(1.0, difference, out=trade_off, where=difference > 0)
-    return NetBenefitDifference(at, difference, difference - half, difference + half, error, trade_off)
+    return NetBenefitDifference(at, difference, low, high, error, trade_off)
 
 
 @dataclass(frozen=True, eq=False)

@@ -101,3 +101,34 @@ def proportion(k: int, n: int, *, method: str = "wilson", level: float = 0.95) -
         return Proportion(np.nan, np.nan, np.nan, 0, 0)
     low, high = wilson(k, n, level=level) if method == "wilson" else clopper_pearson(k, n, level=level)
     return Proportion(k / n, float(low), float(high), k, n)
+
+
+def weighted_difference(
+    gained: ArrayLike,
+    of_gained: int,
+    lost: ArrayLike,
+    of_lost: int,
+    *,
+    gain: ArrayLike,
+    loss: ArrayLike,
+    level: float = 0.95,
+) -> tuple[FloatArray, FloatArray]:
+    """Limits of gain * gained/of_gained - loss * lost/of_lost, elementwise, from two Wilson intervals.
+
+    MOVER (Zou and Donner 2008, doi 10.1002/sim.3095). Counts of the same patients (one total for both) are two cells of a
+    multinomial and correlated as such; otherwise the shares are independent.
+    """
+    gained, lost = np.asarray(gained, dtype=float), np.asarray(lost, dtype=float)
+    u, v = np.asarray(gain, dtype=float), np.asarray(loss, dtype=float)
+    p, q = gained / of_gained, lost / of_lost
+    (p_low, p_high), (q_low, q_high) = wilson(gained, of_gained, level=level), wilson(lost, of_lost, level=level)
+    shared = np.zeros(np.broadcast(p, q).shape)
+    if of_gained == of_lost:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shared = np.nan_to_num(np.sqrt(p * q / ((1 - p) * (1 - q))), posinf=0.0)
+
+    def reach(a: FloatArray, b: FloatArray) -> FloatArray:
+        return np.sqrt((u * a) ** 2 + (v * b) ** 2 + 2 * shared * u * a * v * b)
+
+    estimate = u * p - v * q
+    return estimate - reach(p - p_low, q_high - q), estimate + reach(p_high - p, q - q_low)
