@@ -460,6 +460,6 @@ def test_limits_known_from_the_scores_are_shown_beside_the_same_estimates(make):
 
 
 def test_a_limit_just_beside_zero_keeps_its_side():
-    assert reader_changes.difference(0.0438, -0.0003, 0.0879) == "0.0438 (−0.0003 to 0.0879)"
+    assert reader_changes.difference(0.0438, -0.0003, 0.0879) == "0.044 (−0.0003 to 0.088)"
     assert reader_changes.difference(0.0438, 0.0073, 0.0803) == "0.044 (0.007 to 0.080)"
     assert reader_changes.difference(0.1, np.nan, np.nan) == "0.100"

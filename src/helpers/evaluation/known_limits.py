@@ -62,7 +62,8 @@ KNOWN_LIMITS = {
         "The exact interval never holds the truth in less than 95 %, at the price of 96 to 98 % on average.", ()
     ),
     "McNemar, exact": Limit(
-        "The exact McNemar test rejects a true hypothesis in 2 to 4 %, as its P takes few values; the mid-P is nearer 5 %.", ()
+        "The exact McNemar test rejects a true hypothesis in 2 to 4 %, as its P takes few values; the mid-P is nearer 5 %.",
+        (),
     ),
     "McNemar, mid": Limit(
         "With 30 patients McNemar's mid-P rejects a true hypothesis in 3.5 %: cautious, as P takes few values.",
@@ -92,7 +93,7 @@ KNOWN_LIMITS = {
     ),
     "likelihood ratio of an added out-of-fold score": Limit(
         "Out-of-fold scores of training patients are not independent of each other: the likelihood-ratio (or Wald) test of such a "
-        "score rejected a true hypothesis of no added value in 13 to 17 % instead of 5 % (Hoefling and Tibshirani 2008, "
+        "score rejected a true hypothesis of no added value in about 15 % instead of 5 % (Hoefling and Tibshirani 2008, "
         "doi 10.1214/07-AOAS152). So no P is printed for a score in training, and its interval is too narrow; in patients no "
         "model was fitted on the same test rejected in 5 %.",
         ("added_value",),

@@ -127,7 +127,7 @@ def enlist(models: Iterable[str]) -> None:
 def _look(model: str) -> tuple[str, str, Any, str, str]:
     if model in MODELS:
         return MODELS[model]
-    label = model.replace("_", " ").strip().capitalize() if model.islower() else model.replace("_", " ").strip()
+    label = model.replace("_", " ").strip()  # as the user wrote it
     code = zlib.crc32(model.encode())  # not hash(): that differs from run to run
     if model.lower().startswith("network"):
         return PURPLE, "#8E3F6C", NETWORK_LINES[code % 4], NETWORK_MARKS[code // 4 % 4], label

@@ -3,7 +3,7 @@
 The area under the ROC curve is not compared here by DeLong's test: with nested models on the patients they were
 fitted to its null distribution is not normal and the test misses real gains (Demler 2012, doi 10.1002/sim.5328). The
 scores are out-of-fold, since in-sample scores would pass any test. Patients still share the models that scored them, and
-in simulation the test of a useless score rejected in 13 to 17 % instead of 5 % (Hoefling and Tibshirani 2008, doi
+in simulation the test of a useless score rejected in about 15 % instead of 5 % (Hoefling and Tibshirani 2008, doi
 10.1214/07-AOAS152): so a score has its statistic and no P.
 """
 

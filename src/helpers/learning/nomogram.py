@@ -135,7 +135,7 @@ def _table(
 
 def _without_p(table: pd.DataFrame, scores: tuple[str, ...]) -> pd.DataFrame:
     """No P for a learned score: patients share the models that scored them, so that the Wald test of a useless score
-    rejects in 13 to 17 % instead of 5 % (Hoefling and Tibshirani 2008, doi 10.1214/07-AOAS152)."""
+    rejects in about 15 % instead of 5 % (Hoefling and Tibshirani 2008, doi 10.1214/07-AOAS152)."""
     return table.assign(p=table["p"].where(~table["term"].isin(scores)))
 
 

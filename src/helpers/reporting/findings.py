@@ -119,11 +119,20 @@ def _contrast(row: tuple, about: str) -> str:
 def robustness(study: Study) -> str:
     """What simulation found the intervals and tests of this report unable to promise."""
     scores, compared = study.tables.read("scores"), study.tables.read("comparisons")
-    names = ("added_value", "decision_differences", "reclassification", "subgroup_tests", "reader_comparisons", "reader_agreement")
+    names = (
+        "added_value",
+        "decision_differences",
+        "reclassification",
+        "subgroup_tests",
+        "reader_comparisons",
+        "reader_agreement",
+    )
     filled = [name for name in names if study.tables.exists(name) and len(study.tables.read(name))]
     patients = min(lead.n for lead in leads(study))
     found = known_limits.applying({*scores["metric"], *compared["family"], *filled}, patients=patients)
-    return "\n".join(f"- {sentence}" for sentence in found) or "- None of the limits that simulation found applies here."
+    return (
+        "\n".join(f"- {sentence}" for sentence in found) or "- None of the limits that simulation found applies here."
+    )
 
 
 def plausible(study: Study) -> str:

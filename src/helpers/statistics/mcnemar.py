@@ -16,7 +16,8 @@ from .intervals import NOT_ESTIMABLE, Interval, normal_quantile
 class McNemar:
     """Discordant pairs b and c of n, the tests of b = c, and (b - c)/n with Tango's score interval.
 
-    `mid_p` is the one to report (Fagerland 2013, doi 10.1186/1471-2288-13-91).
+    `mid_p` is the one to report (Fagerland 2013, doi 10.1186/1471-2288-13-91): at 5 % it rejects in 3.5 % with 30 pairs
+    and nearer 5 % with more, the exact test in 2 to 4 %.
     """
 
     b: int
