@@ -86,5 +86,5 @@ def test_worked_examples_show_value_and_signed_contribution():
     worked = pd.DataFrame(rows, columns=["patient", "risk", "variable", "value", "contribution"])
     table = validation_printed.contributions({"label": worked})
     assert table.iloc[0].tolist() == ["Risk", "10 %", "40 %", "80 %"]
-    assert table.iloc[1, 1] == "61 (−0.25)" and table.iloc[2, 3] == "male (+0.12)"
+    assert table.iloc[1, 1] == "−0.25" and table.iloc[2, 3] == "+0.12"  # and no value of a patient
     assert "No nomogram" in validation_printed.contributions({"label": worked.iloc[:0]}).iloc[0, 0]

@@ -36,7 +36,7 @@ def test_the_patients_are_those_of_lowest_median_and_highest_risk(rows, scores):
     design = np.column_stack([scores["deep"].score, fitted.coding.apparent(rows)])
     every = np.sort(expit(fitted.regression.linear_predictor(design)))
     np.testing.assert_allclose(risks[["lowest", "median", "highest"]], every[[0, round(0.5 * (len(rows) - 1)), -1]])
-    assert set(table.loc[table["variable"] == "sex", "value"]) <= {"female", "male"}
+    assert "value" not in table  # what a single patient had stays out
 
 
 def test_only_the_rows_of_the_nomogram_are_worked(rows, every_row, scores):

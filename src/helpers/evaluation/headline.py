@@ -49,12 +49,9 @@ def _value(row: pd.Series) -> str:
 def _intervals(here: pd.DataFrame) -> str:
     """What a reader must know of the intervals of the AUC in the leading part."""
     methods = " ".join(here.loc[here["metric"] == "auc", "method"].astype(str))
-    sentences = []
-    if "logit" in methods:
-        sentences.append(
-            "AUC intervals marked so in the workbook are logit intervals, as an AUC is above 0.95 or a class has fewer "
-            "than 40 patients."
-        )
+    sentences = [
+        "AUC intervals are DeLong's: logit where the AUC exceeds 0.95 or a class has fewer than 40 patients, else Wald."
+    ]
     if "perfect separation" in methods:
         sentences.append("Where a model separates the patients perfectly, only a lower limit of its AUC can be given.")
     return " ".join(sentences)

@@ -86,7 +86,10 @@ def _block(block: str) -> str:
 
 
 def contributions(worked: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a variable, one column a patient: the value, and by how much it moves the log odds; blocks by endpoint."""
+    """One row a variable, one column a patient: by how much it moves the log odds; blocks by endpoint.
+
+    The values themselves stay out: age, sex and dates of one patient might tell who it is.
+    """
     rows: list[list[str]] = []
     for endpoint, own in worked.items():
         if own.empty:
@@ -100,9 +103,7 @@ def contributions(worked: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _moved(row: Any) -> str:
-    value = row.value if isinstance(row.value, str) else f"{row.value:.3g}".replace("-", "\N{MINUS SIGN}")
-    sign = "+" if row.contribution >= 0.005 else ""
-    return f"{value} ({sign}{prose.number(row.contribution)})"
+    return f"{'+' if row.contribution >= 0.005 else ''}{prose.number(row.contribution)}"
 
 
 def numbers(

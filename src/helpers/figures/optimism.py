@@ -14,7 +14,7 @@ METHODS = {  # method of table validation: its words, in the order of the rows
     "cross-validation": "Cross-validation",
     "repeated cross-validation": "Repeated cross-validation",
     "bootstrap optimism": "Bootstrap-corrected",
-    "bootstrap out-of-bag": "Bootstrap, patients not drawn",
+    "bootstrap out-of-bag": "Bootstrap out-of-bag",
     "bootstrap .632+": "Bootstrap .632+",
 }
 REPEATED = "repeated cross-validation"

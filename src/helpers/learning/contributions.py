@@ -9,18 +9,17 @@ import pandas as pd
 from scipy.special import expit
 
 from helpers.learning.clinical import Column
-from helpers.learning.fitted import FloatArray
 from helpers.learning.nomogram import Nomogram
 from helpers.learning.rows import Rows
 from helpers.statistics.attribution import linear_shap
 from helpers.statistics.thresholds import OutOfFold
 
 CHOSEN = {"lowest": 0.0, "median": 0.5, "highest": 1.0}
-COLUMNS = ["patient", "risk", "variable", "value", "contribution"]
+COLUMNS = ["patient", "risk", "variable", "contribution"]
 
 
 def contributions(rows: Rows, nomogram: Nomogram, scores: Mapping[str, OutOfFold]) -> pd.DataFrame:
-    """patient, risk, variable, value, contribution: the training patients of lowest, median and highest risk.
+    """patient, risk, variable, contribution: the training patients of lowest, median and highest risk.
 
     A contribution is the SHAP value of a linear predictor in log odds: the coefficient times the distance from the mean of
     training; together they are the distance from the average patient (Lundberg & Lee 2017, arXiv 1705.07874). Risks
@@ -35,8 +34,7 @@ def contributions(rows: Rows, nomogram: Nomogram, scores: Mapping[str, OutOfFold
     for patient, share in CHOSEN.items():
         i = int(order[round(share * (len(order) - 1))])
         for variable, places in _places(nomogram.columns).items():
-            value = _value(nomogram, variable, places, design[i])
-            told.append((patient, float(expit(predictor[i])), variable, value, float(parts[i, places].sum())))
+            told.append((patient, float(expit(predictor[i])), variable, float(parts[i, places].sum())))
     return pd.DataFrame(told, columns=COLUMNS)
 
 
@@ -46,12 +44,3 @@ def _places(columns: list[Column]) -> dict[str, list[int]]:
     for j, column in enumerate(columns):
         places.setdefault(column.variable, []).append(j)
     return places
-
-
-def _value(nomogram: Nomogram, variable: str, places: list[int], row: FloatArray) -> float | str:
-    """The value that was used, a training value in place of a missing one included."""
-    coded = {v.name: v for v in nomogram.coding.variables if v.levels is not None}
-    if variable not in coded:
-        return float(row[places[0]])
-    levels = [nomogram.columns[j].level for j in places if row[j] == 1]
-    return str(levels[0] if levels else coded[variable].fill)
