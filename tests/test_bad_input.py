@@ -259,7 +259,8 @@ def test_a_bad_case_is_shown_in_the_flow_and_names_nobody(cohort):
     )
     study = cohort.write()
     settings = [*cohort.settings, "report.renderer=pandoc", "statistics.bootstrap=100",
-                "notebooks=[01_cohort, 02_extraction, 03_participants, 04_selection, 05_modeling, 06_statistics]"]  # fmt: skip
+                "notebooks=[01_cohort, 02_extraction, 03_participants, 04_selection, 05_modeling, 06_statistics]",
+                "report.sections=[summary, participants, images, performance, methods]"]  # fmt: skip
     command = [sys.executable, "-c", "from helpers.cli import main; main()", "report", str(study)]
     done = subprocess.run(
         [*command, *[part for s in settings for part in ("--set", s)]], capture_output=True, text=True, env=os.environ

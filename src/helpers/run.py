@@ -234,10 +234,11 @@ def report(study_name: str, *, overrides: Sequence[str] = (), say: Callable[[str
     Raises RadiogramError for bad input and for a page that fails its inspection.
     """
     from helpers.cohort import enroll
-    from helpers.reporting import build
+    from helpers.reporting import build, stage
 
     lines = "\n".join(overrides)
     study = studies.load(study_name, overrides=lines)
+    stage.require_notebooks(study, reports=studies.house() / "reports")
     enroll.enroll(study)
     study.folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()

@@ -256,7 +256,15 @@ def test_what_was_not_measured_is_left_out_and_said(readings, read, tests_of, ab
     assert ("Sensitivity" in reader_printed.readers(scores)) == ("call" not in absent)
     assert ("seconds" in set(tests["metric"])) == ("seconds" not in absent)
     told = reader_headline.numbers(
-        study, None, scores=scores, tests=tests, agreement=agreement, switches=switched, positive="progression"
+        study,
+        None,
+        scores=scores,
+        tests=tests,
+        agreement=agreement,
+        switches=switched,
+        positive="progression",
+        covariance="delong",
+        level=0.95,
     )
     assert ("gave no calls" in told["detail"]) == ("call" in absent)
     assert all(told.values())
@@ -281,9 +289,10 @@ def test_the_headline_tells_means_difference_and_the_other_analyses(vandyke, tes
     scores, tests = readers.scores(vandyke), tests_of(vandyke)
     told = reader_headline.numbers(
         vandyke, None, scores=scores, tests=tests, agreement=reader_agreement.agreement(vandyke),
-        switches=readers.switches(vandyke, None), positive="dissection",
+        switches=readers.switches(vandyke, None), positive="dissection", covariance="delong", level=0.95,
     )  # fmt: skip
     assert "114 cases, 45 of them with dissection, were each read by 5 radiologists" in told["answer"]
     assert "0.897 (0.825 to 0.969) in condition 1 and 0.941 (0.894 to 0.987) in condition 2" in told["answer"]
     assert "0.044 (\N{MINUS SIGN}0.0003 to 0.088), P = 0.051" in told["answer"]
     assert "P = 0.019 for these readers only" in told["detail"]
+    assert "in 80 of 100 studies" in told["detail"]

@@ -116,3 +116,11 @@ def test_every_work_cited_is_in_the_bibliography_and_every_entry_has_an_address(
     sources = [*(house / "reports").rglob("*.qmd"), house / "src/helpers/reporting/methods.py"]
     cited = {key for path in sources for key in re.findall(r"@([a-z]+\d{4})", path.read_text())}
     assert cited and cited <= known
+
+
+def test_a_section_without_its_notebook_is_refused_before_anything_runs(make_run, house):
+    study = make_run(
+        overrides=("notebooks=[01_cohort, 03_participants, 06_statistics]",), sections=["summary", "validation"]
+    )
+    with pytest.raises(RadiogramError, match="validation, which shows notebook 08_validation: add 08_validation"):
+        stage.require_notebooks(study, reports=house / "reports")

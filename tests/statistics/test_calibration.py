@@ -93,6 +93,13 @@ def test_curve_distances_equal_pmcalibration(readme, smoother):
     assert found.smoother == smoother
 
 
+def test_lowess_distances_equal_those_of_rms(readme):
+    """A2: Eavg, E90 and Emax of val.prob, to the digits printed."""
+    found = c.calibration(*readme, smoother="lowess")
+    assert (found.ici, found.e90, found.emax) == pytest.approx((0.043914, 0.073118, 0.145251), abs=5e-7)
+    assert found.smoother == "lowess"
+
+
 def test_calibration_index_equals_pmcalibration(readme):
     found = c.calibration(*readme)
     assert found.smoother == "rcs5"

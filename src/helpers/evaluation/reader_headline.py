@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -10,13 +11,14 @@ from helpers import prose
 from helpers.evaluation import reader_agreement, reader_words
 from helpers.evaluation.advice import Advice
 from helpers.evaluation.crossed import Crossed
-from helpers.evaluation.reader_tests import MEAN
+from helpers.evaluation.reader_tests import MEAN, multi_reader
+from helpers.statistics.reader_power import detectable_difference
 from helpers.statistics.readers import FEWEST_RANDOM_READERS
 
 
 def numbers(
     study: Crossed, advice: Advice | None, *, scores: pd.DataFrame, tests: pd.DataFrame, agreement: pd.DataFrame,
-    switches: pd.DataFrame, positive: str,
+    switches: pd.DataFrame, positive: str, covariance: str, level: float,
 ) -> dict[str, str]:  # fmt: skip
     """Key to sentence for the section on radiologists and for its captions; `positive` names the endpoint."""
     n, events = study.counted
@@ -29,6 +31,7 @@ def numbers(
         *_switched(switches),
         *_agreeing(agreement),
         *_times(study, tests),
+        *_power(study, covariance, level),
     ]
     return {
         "count": who,
@@ -169,3 +172,14 @@ def _curves(study: Crossed, advice: Advice | None) -> str:
         " The colored curve is the model's; its mark is the threshold frozen in training." if advice is not None else ""
     )
     return f"{what}{arrows}{model}"
+
+
+def _power(study: Crossed, covariance: str, level: float) -> Iterator[str]:
+    """What a study of this size could have shown."""
+    found = multi_reader(study, "auc", covariance=covariance, level=level)
+    least = detectable_difference(found, inference=found.leading, level=level) if found else float("nan")
+    if math.isfinite(least):
+        yield (
+            f"As many readers and cases as here find a difference in mean AUC of {prose.number(least)} in 80 of 100 studies; "
+            "a smaller one they may well miss."
+        )

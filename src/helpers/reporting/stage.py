@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from helpers.reporting import findings, integrity, notebook, provenance, summary
 from helpers.reporting import methods as methods_text
 from helpers.study import Study
 
+EMBEDDED = re.compile(r"embed notebooks/([\w-]+)\.ipynb")
 SECTIONS_MARK = "<!-- sections -->"
 # Notebooks whose figures and tables deep features have no part in.
 BEFORE_FEATURES = ("01_cohort", "02_extraction", "03_participants")
@@ -48,6 +50,25 @@ def stage(study: Study, *, reports: Path) -> Path:
     return page
 
 
+def require_notebooks(study: Study, *, reports: Path) -> None:
+    """Raises RadiogramError when a section shows a notebook that the study does not run: better now than after the run."""
+    for section in study.parameters.report.sections:
+        for name in sorted(set(EMBEDDED.findall(_section(section, reports).read_text(encoding="utf-8")))):
+            if name not in study.parameters.notebooks:
+                raise RadiogramError(
+                    f"report.sections lists {section}, which shows notebook {name}: add {name} to notebooks, or take {section} out of "
+                    "report.sections."
+                )
+
+
+def _section(name: str, reports: Path) -> Path:
+    path = reports / "sections" / f"{name}.qmd"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.qmd")))
+        raise RadiogramError(f"report.sections names {name}, but reports/sections has only {known}.")
+    return path
+
+
 def announcements(study: Study, name: str) -> tuple[str, ...]:
     """What every caption of a notebook must add."""
     said = ("Synthetic cohort.",) if study.synthetic else ()
@@ -61,9 +82,7 @@ def _template(study: Study, reports: Path) -> str:
     text = (own if own.is_file() else reports / "_study.qmd").read_text(encoding="utf-8")
     sections = study.parameters.report.sections
     for section in sections:
-        if not (reports / "sections" / f"{section}.qmd").is_file():
-            known = ", ".join(sorted(p.stem for p in (reports / "sections").glob("*.qmd")))
-            raise RadiogramError(f"report.sections names {section}, but reports/sections has only {known}.")
+        _section(section, reports)
     includes = "\n\n".join(f"{{{{< include sections/{section}.qmd >}}}}" for section in sections)
     return text.replace(SECTIONS_MARK, includes)
 

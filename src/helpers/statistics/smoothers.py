@@ -1,4 +1,4 @@
-"""Flexible calibration curves: logistic regression on restricted cubic splines, and loess.
+"""Flexible calibration curves: logistic regression on restricted cubic splines, loess, and the lowess of rms.
 
 Different smoothers give different calibration errors on the same data, so the name travels with the curve.
 """
@@ -21,7 +21,14 @@ KNOT_QUANTILES = {
     "rcs4": (0.05, 0.35, 0.65, 0.95),
     "rcs5": (0.05, 0.275, 0.50, 0.725, 0.95),
 }
-FALLBACK = {"rcs5": "rcs3", "rcs4": "rcs3", "rcs3": "logistic", "loess": "logistic", "logistic": ""}
+FALLBACK = {
+    "rcs5": "rcs3",
+    "rcs4": "rcs3",
+    "rcs3": "logistic",
+    "loess": "logistic",
+    "lowess": "logistic",
+    "logistic": "",
+}
 SMOOTHERS = ("auto", *FALLBACK)
 CLIP = 1e-9
 
@@ -66,6 +73,8 @@ def fit_smoother(events: BoolArray, probability: FloatArray, *, smoother: str) -
 def _fit_one(events: BoolArray, probability: FloatArray, name: str) -> Curve | None:
     if name == "loess":
         return _loess_curve(events, probability)
+    if name == "lowess":
+        return _lowess_curve(events, probability)
     design = smoother_design(probability, name)
     fit = logistic(design(probability), events) if design else None
     if design is None or fit is None or fit.problem:
@@ -93,6 +102,18 @@ def _loess_curve(events: BoolArray, probability: FloatArray) -> Curve | None:
         return None
     outcome = events.astype(float)
     return lambda p: loess(probability, outcome, np.asarray(p, dtype=float))
+
+
+def _lowess_curve(events: BoolArray, probability: FloatArray) -> Curve | None:
+    """Local lines without robustness, as R's lowess(iter = 0), which val.prob of rms draws; interpolated between patients."""
+    from statsmodels.nonparametric.smoothers_lowess import lowess  # seconds to import, and seldom asked for
+
+    if np.unique(probability).size < 5 or events.all() or not events.any():
+        return None
+    step = 0.01 * np.ptp(probability)
+    at, fitted = lowess(events.astype(float), probability, frac=2 / 3, it=0, delta=step).T
+    first = np.unique(at, return_index=True)[1]
+    return lambda p: np.interp(np.asarray(p, dtype=float), at[first], fitted[first])
 
 
 def loess(x: FloatArray, y: FloatArray, at: FloatArray, *, span: float = 0.75) -> FloatArray:
