@@ -26,7 +26,7 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
-    """ "0.84 (0.73 to 0.93)"; with a lower limit alone "1.00 (at least 0.93)"; without limits, that none can be had.
+    """ "0.84 (0.73 to 0.93)"; with one limit alone "1.00 (at least 0.93)"; without limits, that none can be had.
 
     A share just below 1 gets further digits: 0.9994 never reads as certainty.
     """
@@ -36,6 +36,8 @@ def interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
         digits += 1
     if math.isfinite(low) and not math.isfinite(high):
         return f"{number(estimate, digits)} (at least {number(low, digits)})"
+    if math.isfinite(high) and not math.isfinite(low):
+        return f"{number(estimate, digits)} (at most {number(high, digits)})"
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{number(estimate, digits)} (interval {NOT_ESTIMABLE})"
     return f"{number(estimate, digits)} ({number(low, digits)} to {number(high, digits)})"

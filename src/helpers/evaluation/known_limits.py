@@ -37,9 +37,9 @@ KNOWN_LIMITS = {
         ("calibration_in_the_large",),
     ),
     "ici, panel bootstrap": Limit(
-        "The integrated calibration index, E50, E90 and Emax cannot be negative and are too high in every sample, so their "
-        "bootstrap intervals never reach 0, even for a perfectly calibrated model, and held an index of 0.05 in 79 % of "
-        "cohorts of 60 patients and 91 % of larger ones. Read them as descriptions; judge calibration by slope and intercept.",
+        "The integrated calibration index, E50, E90 and Emax cannot be negative and are too high in every sample, even for a "
+        "perfectly calibrated model, so they have an upper limit only (one-sided bootstrap), and a cautious one: it held in every "
+        "simulated study. Judge calibration by slope and intercept.",
         ("ici",),
     ),
     "panel bootstrap": Limit(

@@ -245,6 +245,6 @@ def _value(row: pd.DataFrame, metric: str) -> str:
     if row.empty:
         return "–"
     estimate, low, high = row.iloc[0][["estimate", "low", "high"]].astype(float)
-    if metric in RESAMPLED and not np.isfinite(low):  # not resampled, which is not the same as not estimable
+    if metric in RESAMPLED and not np.isfinite(high):  # not resampled, which is not the same as not estimable
         return prose.number(estimate)
     return prose.interval(estimate, low, high)

@@ -81,7 +81,9 @@ def _corrected(model: str, metric: str, apparent: float, judged: Sequence[Mappin
         return
     own, original = ([each[where][metric] for each in judged] for where in ("sample", "original"))
     found = optimism_corrected(apparent, own, original, level=level)
-    estimates = (found.optimism, found.corrected, found.low, found.high)
+    # Noma's shift moves the apparent values of the samples, which need not surround the corrected one.
+    limits = (found.low, found.high) if found.low <= found.corrected <= found.high else (NONE, NONE)
+    estimates = (found.optimism, found.corrected, *limits)
     if metric == "calibration_slope" and not _all_within(IN_SAMPLE_SLOPES, apparent, np.mean(own)):
         estimates = (NONE,) * 4
     yield (model, "bootstrap optimism", metric, apparent, *estimates, found.replicates)

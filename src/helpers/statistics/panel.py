@@ -6,8 +6,8 @@ on the share of events, which is itself uncertain. The models, their thresholds 
 curve are those of the sample: the intervals say nothing of how the models were built.
 
 Distances of the calibration curve (ICI, E50, E90, Emax, ECI) are never negative and resampling adds to them, so
-their percentile intervals sit high: a perfectly calibrated model has lower limits above 0, and in a few studies of
-a hundred (3 % of simulated ones) an estimate below its interval.
+two-sided percentile intervals sit high: a perfectly calibrated model has lower limits above 0, and in a few studies of
+a hundred an estimate below its interval. They get a one-sided upper limit instead.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from .arrays import FloatArray, binary_truth, probabilities, require_both_classe
 from .intervals import Interval, percentile_interval
 from .panel_metrics import METRICS, Measured, Prepared, measure, prepare
 from .resampling import ordinary_counts, percentile_band, stratified_counts
+
+DISTANCES = ("ici", "e50", "e90", "emax", "eci")
 
 __all__ = ["METRICS", "Band", "Panel", "bootstrap_panel"]
 
@@ -52,10 +54,16 @@ class Panel:
     method: str
 
     def interval(self, model: int, metric: str) -> Interval:
-        """Estimate and limits of a metric of METRICS; NaN limits with fewer than two samples to tell them."""
+        """Estimate and limits of a metric of METRICS; NaN limits with fewer than two samples to tell them.
+
+        Distances from the ideal curve have an upper limit only, one-sided: a bootstrap adds noise to each, so that its
+        lower percentiles lie above the estimate as often as not, and never reach 0.
+        """
         column = METRICS.index(metric)
-        estimate = self.observed[model].metrics[0, column]
-        return percentile_interval(estimate, self.draws[model].metrics[:, column], level=self.level)
+        estimate, draws = self.observed[model].metrics[0, column], self.draws[model].metrics[:, column]
+        if metric in DISTANCES:
+            return _upper(float(estimate), draws[np.isfinite(draws)], level=self.level)
+        return percentile_interval(estimate, draws, level=self.level)
 
     def left_out(self, model: int, metric: str) -> int:
         """Bootstrap samples in which the metric had no estimate, as where the outcome was separated."""
@@ -134,6 +142,12 @@ def bootstrap_panel(
     draws = _draws(models, replicates=replicates, seed=seed)
     method = f"percentile bootstrap over patients, {replicates} replicates; area and ROC curve stratified by outcome"
     return Panel(models, observed, draws, replicates, level, method)
+
+
+def _upper(estimate: float, draws: FloatArray, *, level: float) -> Interval:
+    if draws.size < 2:
+        return Interval(estimate, np.nan, np.nan)
+    return Interval(estimate, np.nan, max(float(np.quantile(draws, level)), estimate))
 
 
 def _draws(models: tuple[Prepared, ...], *, replicates: int, seed: int) -> tuple[Measured, ...]:
