@@ -28,17 +28,17 @@ class Columns:
     open: bool = False
 
 
+# fmt: off
 DECLARED: dict[str, Columns] = {
-    "cases": Columns("a case; endpoint and clinical columns follow", ("case", "patient", "center", "part"), True),
+    "cases": Columns("a case; endpoint and clinical columns follow", ("case", "patient", "center", "part"), open=True),
     "exclusions": Columns("an excluded case", ("case", "stage", "reason")),
     "repairs": Columns("something read differently from how it was written", ("case", "stage", "note")),
     "images": Columns("a case x sequence x reader's mask", ("case", "sequence", "reader", "image", "mask")),
     "truth": Columns(
         "a synthetic patient and endpoint: what the phantom knows",
-        ("case", "endpoint", "heterogeneity", "clinical_risk", "probability", "bayes_auc"),
-        True,
+        ("case", "endpoint", "heterogeneity", "clinical_risk", "probability", "bayes_auc"), open=True,
     ),
-    "features": Columns("a case x reader; one column a feature", ("case", "reader"), True),
+    "features": Columns("a case x reader; one column a feature", ("case", "reader"), open=True),
     "geometry": Columns(
         "a measured case x sequence x reader",
         ("case", "sequence", "reader", "volume_ml", "voxels", "spacing", "gray_levels", "note"),
@@ -57,28 +57,17 @@ DECLARED: dict[str, Columns] = {
         ("endpoint", "signature", "lambda", "deviance", "standard_error", "nonzero", "chosen"),
     ),
     "lasso_path": Columns(
-        "a lambda x feature ever selected", ("endpoint", "signature", "lambda", "feature", "coefficient")
+        "a lambda x feature ever selected",
+        ("endpoint", "signature", "lambda", "feature", "coefficient"),
     ),
     "nomogram": Columns(
         "a term of the nomogram",
-        (
-            "endpoint",
-            "term",
-            "variable",
-            "level",
-            "coefficient",
-            "standard_error",
-            "odds_ratio",
-            "low",
-            "high",
-            "p",
-            "minimum",
-            "maximum",
-            "sd",
-        ),
+        ("endpoint", "term", "variable", "level", "coefficient", "standard_error", "odds_ratio", "low", "high", "p",
+         "minimum", "maximum", "sd"),
     ),
     "fits": Columns(
-        "a fitted object and the patients it saw", ("endpoint", "object", "fold", "patients", "fingerprint")
+        "a fitted object and the patients it saw",
+        ("endpoint", "object", "fold", "patients", "fingerprint"),
     ),
     "predictions": Columns(
         "a case x endpoint x model x kind; kind is oof, apparent or frozen",
@@ -91,21 +80,8 @@ DECLARED: dict[str, Columns] = {
     ),
     "comparisons": Columns(
         "a test of two models",
-        (
-            "endpoint",
-            "part",
-            "model_a",
-            "model_b",
-            "test",
-            "estimate",
-            "low",
-            "high",
-            "statistic",
-            "df",
-            "p",
-            "p_holm",
-            "family",
-        ),
+        ("endpoint", "part", "model_a", "model_b", "test", "estimate", "low", "high", "statistic", "df", "p",
+         "p_holm", "family"),
     ),
     "thresholds": Columns(
         "a frozen operating point, and the bootstrap interval of its choice",
@@ -143,19 +119,8 @@ DECLARED: dict[str, Columns] = {
     ),
     "reclassification": Columns(
         "a measure of reclassification",
-        (
-            "endpoint",
-            "part",
-            "model_a",
-            "model_b",
-            "measure",
-            "estimate",
-            "low",
-            "high",
-            "events",
-            "nonevents",
-            "method",
-        ),
+        ("endpoint", "part", "model_a", "model_b", "measure", "estimate", "low", "high", "events", "nonevents",
+         "method"),
     ),
     "reclassification_table": Columns(
         "a cell of a reclassification table; outcome is events or nonevents, categories count from 0",
@@ -163,46 +128,21 @@ DECLARED: dict[str, Columns] = {
     ),
     "subgroups": Columns(
         "a metric of a model in a subgroup",
-        (
-            "endpoint",
-            "model",
-            "part",
-            "kind",
-            "variable",
-            "level",
-            "metric",
-            "estimate",
-            "low",
-            "high",
-            "n",
-            "events",
-            "suppressed",
-        ),
+        ("endpoint", "model", "part", "kind", "variable", "level", "metric", "estimate", "low", "high", "n",
+         "events", "suppressed"),
     ),
     "subgroup_tests": Columns(
         "a test of equal AUC in two subgroups",
-        (
-            "endpoint",
-            "model",
-            "part",
-            "variable",
-            "level_a",
-            "level_b",
-            "estimate",
-            "low",
-            "high",
-            "statistic",
-            "df",
-            "p",
-            "p_holm",
-        ),
+        ("endpoint", "model", "part", "variable", "level_a", "level_b", "estimate", "low", "high", "statistic", "df",
+         "p", "p_holm"),
     ),
     "added_value": Columns(
         "a block of terms of the nomogram and the likelihood-ratio test of adding it, on the training patients",
         ("endpoint", "block", "terms", "statistic", "df", "p"),
     ),
     "sample_size": Columns(
-        "a criterion of sample size", ("endpoint", "purpose", "criterion", "needed", "available", "note")
+        "a criterion of sample size",
+        ("endpoint", "purpose", "criterion", "needed", "available", "note"),
     ),
     "validation": Columns(
         "a metric of a model by a method of internal validation, whole pipeline repeated",
@@ -223,20 +163,8 @@ DECLARED: dict[str, Columns] = {
     ),
     "reader_comparisons": Columns(
         "a contrast of the reader study; contrast is e.g. aided - unaided, or model - aided; leading marks the one to read first",
-        (
-            "endpoint",
-            "reader",
-            "contrast",
-            "metric",
-            "estimate",
-            "low",
-            "high",
-            "statistic",
-            "df",
-            "p",
-            "method",
-            "leading",
-        ),
+        ("endpoint", "reader", "contrast", "metric", "estimate", "low", "high", "statistic", "df", "p", "method",
+         "leading"),
     ),
     "reader_agreement": Columns(
         "an agreement of two readers (or of all) in a condition",
@@ -244,21 +172,11 @@ DECLARED: dict[str, Columns] = {
     ),
     "switches": Columns(
         "a radiologist's calls before and after seeing the model's",
-        (
-            "endpoint",
-            "reader",
-            "right_to_right",
-            "right_to_wrong",
-            "wrong_to_right",
-            "wrong_to_wrong",
-            "automation_bias",
-            "rescued",
-            "ignored",
-            "model_wrong",
-            "cases",
-        ),
+        ("endpoint", "reader", "right_to_right", "right_to_wrong", "wrong_to_right", "wrong_to_wrong",
+         "automation_bias", "rescued", "ignored", "model_wrong", "cases"),
     ),
 }
+# fmt: on
 
 
 @dataclass(frozen=True)
