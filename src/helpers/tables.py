@@ -149,8 +149,8 @@ DECLARED: dict[str, Columns] = {
         ("endpoint", "model", "method", "metric", "apparent", "optimism", "estimate", "low", "high", "replicates"),
     ),
     "instability": Columns(
-        "a training case: its prediction and how refitted models spread around it",
-        ("endpoint", "model", "case", "probability", "low", "high", "error"),
+        "a training case: its prediction, how refitted models spread around it, and the share of them that call it otherwise",
+        ("endpoint", "model", "case", "probability", "low", "high", "error", "flips"),
     ),
     "selection_frequency": Columns(
         "a feature and the share of bootstrap samples whose selection kept it",

@@ -47,20 +47,23 @@ def test_each_model_is_a_block_and_what_was_not_computed_is_a_dash(validation):
 
 
 def test_the_sentence_sets_the_apparent_value_against_patients_left_out(validation, frequency):
-    spread = pd.DataFrame({"model": ["nomogram", "nomogram", "clinical"], "error": [0.1, 0.3, 0.9]})
+    spread = pd.DataFrame(
+        {"model": ["nomogram", "nomogram", "clinical"], "error": [0.1, 0.3, 0.9], "flips": [0.0, 0.3, 0.5]}
+    )
     told = validation_printed.numbers(validation, spread, frequency, lead="nomogram")
     assert told["answer"] == (
         "The AUC of the nomogram on the patients it was fitted to is 0.95; on patients left out it is 0.68 "
         "(0.66 to 0.71 over the repeats), and 0.69 by the bootstrap (.632+)."
     )
     assert (told["bootstraps"], told["repeats"]) == ("20 bootstrap samples", "3 times")
+    assert told["flips"] == "15 of 100 cases, and for 1 of 2 (50 %) patients in a quarter of the models or more"
     assert told["error"] == "20 percentage points on average, and 30 for the patient it moves most"
     assert told["frequency"] == "in the radiomics signature, 1 of 2 (50 %)"
 
 
 def test_without_repetitions_the_sentence_says_so(validation, frequency):
     once = validation[validation["method"].isin(["apparent", "cross-validation"])]
-    none = pd.DataFrame(columns=["model", "error"])
+    none = pd.DataFrame(columns=["model", "error", "flips"])
     told = validation_printed.numbers(once, none, frequency.iloc[:0], lead="nomogram")
     assert told["answer"].endswith("on patients left out it is 0.66.")
     assert (told["bootstraps"], told["repeats"]) == ("0 bootstrap samples", "1 time")

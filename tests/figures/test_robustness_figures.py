@@ -91,7 +91,7 @@ def make_instability(cases: pd.DataFrame, models: tuple[str, ...]) -> pd.DataFra
     for model in models:
         risk, half = rng.beta(2, 2, len(own)), rng.uniform(0.05, 0.25, len(own))
         ranges = np.clip(risk - half, 0, 1), np.clip(risk + half, 0, 1)
-        found += [("progression", model, *row) for row in zip(own["case"], risk, *ranges, half / 2, strict=True)]
+        found += [("progression", model, *row) for row in zip(own["case"], risk, *ranges, half / 2, half, strict=True)]
     return frame("instability", found)
 
 

@@ -254,6 +254,14 @@ def test_predictions_of_refitted_models_spread_around_every_training_case(valida
     assert table.groupby("model").size().to_dict() == dict.fromkeys(("clinical", "deep", "nomogram", "radiomics"), 60)
     assert (table["low"] <= table["high"]).all() and (table["error"] >= 0).all()
     assert table["case"].unique().tolist() == rows.case.tolist()
+    assert table["flips"].isna().all()  # no threshold was given
+
+
+def test_flips_count_the_refitted_models_that_call_a_patient_otherwise():
+    refits = [SimpleNamespace(original={"m": np.array(again)}) for again in ([0.2, 0.6, 0.9], [0.4, 0.4, 0.8])]
+    given = {"m": np.array([0.3, 0.7, 0.9])}
+    table = judged.instability_rows(np.array(["a", "b", "c"]), given, refits, thresholds={"m": 0.5}, level=0.95)
+    assert table["flips"].tolist() == [0.0, 0.5, 0.0]
 
 
 def test_the_share_of_samples_that_kept_a_feature_is_counted(validated):

@@ -57,7 +57,7 @@ def study(tmp_path):
         "predictions", table("predictions", *[(p, p, "progression", "m", "test", "frozen", 1, 0.5) for p in PATIENTS])
     )
     made.tables.write(
-        "instability", table("instability", *[("progression", "m", p, 0.5, 0.4, 0.6, 0.1) for p in PATIENTS])
+        "instability", table("instability", *[("progression", "m", p, 0.5, 0.4, 0.6, 0.1, 0.0) for p in PATIENTS])
     )
     return made
 

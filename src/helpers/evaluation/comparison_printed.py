@@ -43,15 +43,21 @@ def _contrast(row) -> tuple[str, ...]:
 
 
 def reclassification(table: pd.DataFrame) -> pd.DataFrame:
-    """Events and non-events stand apart; nothing here is a headline."""
-    rows = [
-        (
-            prose.part_name(row.part), f"{prose.model_name(row.model_a)} over {prose.model_name(row.model_b).lower()}",
-            row.measure, prose.number(row.events), prose.number(row.nonevents),
-            prose.interval(row.estimate, row.low, row.high), row.method.partition(", variance")[0],
-        )
-        for row in table.itertuples()
-    ]  # fmt: skip
+    """Events and non-events stand apart; nothing here is a headline. What is withheld is said once a pair."""
+    rows = []
+    for (part, a, b), here in table.groupby(["part", "model_a", "model_b"], sort=False):
+        who = prose.part_name(part), f"{prose.model_name(a)} over {prose.model_name(b).lower()}"
+        reason = here["method"].iloc[0]
+        if reason.startswith("withheld"):
+            rows.append((*who, reason, *[NOTHING] * 4))
+            continue
+        rows += [
+            (
+                *who, row.measure, prose.number(row.events), prose.number(row.nonevents),
+                prose.interval(row.estimate, row.low, row.high), row.method.partition(", variance")[0],
+            )
+            for row in here.itertuples()
+        ]  # fmt: skip
     columns = ["Part", "Models", "Measure", "Events", "Non-events", "Sum (95 % interval)", "Interval"]
     return pd.DataFrame(rows or [("None", "no pair of models was declared", *[""] * 5)], columns=columns)
 

@@ -122,6 +122,7 @@ def numbers(
         "repeats": prose.count(int(repeats.max()) if len(repeats) else 1, "time", "times"),
         "answer": " ".join(told),
         "error": _error(instability, lead),
+        "flips": _flips(instability, lead),
         "frequency": _frequency(selection_frequency),
     }
 
@@ -151,6 +152,15 @@ def _error(instability: pd.DataFrame, lead: str) -> str:
     if errors.empty:
         return "not examined: no bootstrap sample was drawn"
     return f"{100 * errors.mean():.0f} percentage points on average, and {100 * errors.max():.0f} for the patient it moves most"
+
+
+def _flips(instability: pd.DataFrame, lead: str) -> str:
+    """How many patients another sample would have called otherwise."""
+    flips = instability.loc[instability["model"] == lead, "flips"].astype(float).dropna()
+    if flips.empty:
+        return "not examined"
+    often = prose.percent(int((flips >= 0.25).sum()), len(flips))
+    return f"{100 * flips.mean():.0f} of 100 cases, and for {often} patients in a quarter of the models or more"
 
 
 def _frequency(table: pd.DataFrame) -> str:

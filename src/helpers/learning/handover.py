@@ -37,13 +37,22 @@ def models(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[En
 
 
 def validations(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[EndpointValidation]:
-    """Internal validation of the models in the tables predictions and selected, one an endpoint.
+    """Internal validation of the models in the tables predictions, selected and thresholds, one an endpoint.
 
     In several processes where there are enough repetitions; the tables are the same for any number of them.
     """
     options = {"parameters": study.parameters, "seed": study.parameters.seed, "mapper": _mapper(study.parameters)}
     given = (cases, features, study.tables.read("predictions"), study.tables.read("selected"))
-    return [validate_endpoint(*given, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
+    frozen = study.tables.read("thresholds")
+    return [
+        validate_endpoint(*given, endpoint=e.name, thresholds=_thresholds(frozen, e.name), **options)
+        for e in study.parameters.cohort.endpoints
+    ]
+
+
+def _thresholds(frozen: pd.DataFrame, endpoint: str) -> dict[str, float]:
+    own = frozen[frozen["endpoint"] == endpoint]
+    return dict(zip(own["model"], own["threshold"].astype(float), strict=True))
 
 
 def _mapper(parameters: Parameters) -> Mapper | None:

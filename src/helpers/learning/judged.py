@@ -11,7 +11,7 @@ import pandas as pd
 from helpers.learning.fitted import FloatArray
 from helpers.learning.measures import MEASURES, measures, no_information
 from helpers.learning.resampling import Refit
-from helpers.statistics.validation import instability, optimism_corrected, point632plus
+from helpers.statistics.validation import classification_instability, instability, optimism_corrected, point632plus
 from helpers.tables import DECLARED, empty
 
 NONE = float("nan")
@@ -113,17 +113,21 @@ def _out_of_bag(
 
 
 def instability_rows(
-    case: np.ndarray, apparent: Probabilities, refits: Sequence[Refit], *, level: float
+    case: np.ndarray, apparent: Probabilities, refits: Sequence[Refit], *, thresholds: Mapping[str, float], level: float
 ) -> pd.DataFrame:
     """Table `instability` but for the endpoint: every training case's risk by the model, and by the refitted models.
 
     The limits hold `level` of the refitted models' risks, the error is their mean absolute distance (Riley & Collins
-    2023, doi 10.1002/bimj.202200302).
+    2023, doi 10.1002/bimj.202200302). Flips is the share of them that call the case otherwise at the model's threshold, by
+    model in `thresholds`; NaN without one.
     """
     frames = []
     for model, probability in apparent.items() if refits else ():
-        found = instability(probability, [refit.original[model] for refit in refits], level=level)
-        columns = {"low": found.low, "high": found.high, "error": found.mean_absolute_error}
+        again = [refit.original[model] for refit in refits]
+        found = instability(probability, again, level=level)
+        cut = thresholds.get(model)
+        flips = NONE if cut is None else classification_instability(probability, again, threshold=cut).index
+        columns = {"low": found.low, "high": found.high, "error": found.mean_absolute_error, "flips": flips}
         frames.append(pd.DataFrame({"model": model, "case": case, "probability": probability, **columns}))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 

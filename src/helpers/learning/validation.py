@@ -45,13 +45,14 @@ def validate_endpoint(
     endpoint: str,
     parameters: Parameters,
     seed: int,
+    thresholds: Mapping[str, float] | None = None,
     mapper: Mapper | None = None,
 ) -> EndpointValidation:
     """Bootstrap the pipeline and repeat its cross-validation as `parameters.validation` says.
 
     `predictions` and `selected` are the tables that `model_endpoint` gave for the same cases: the fit that is judged, and
-    the first repeat of the cross-validation. Raises RadiogramError as `model_endpoint` does, and for a repetition
-    whose process died.
+    the first repeat of the cross-validation; `thresholds` are the frozen ones, by model. Raises RadiogramError as
+    `model_endpoint` does, and for a repetition whose process died.
     """
     rows, _ = prepared(cases, features, endpoint=endpoint, parameters=parameters, seed=seed)
     settings = parameters.validation
@@ -62,7 +63,7 @@ def validate_endpoint(
     given = {kind: _probabilities(predictions, rows, kind) for kind in ("apparent", "oof")}
     level = parameters.statistics.level
     values = judged.judge(rows.truth, given["apparent"], [given["oof"], *repeats], refits, level=level)
-    spread = judged.instability_rows(rows.case, given["apparent"], refits, level=level)
+    spread = judged.instability_rows(rows.case, given["apparent"], refits, thresholds=thresholds or {}, level=level)
     chosen = selected[selected["endpoint"] == endpoint]
     tables = dict(zip(TABLES, (values, spread, judged.frequency_rows(chosen, refits)), strict=True))
     return EndpointValidation(endpoint, {name: judged.of_endpoint(name, t, endpoint) for name, t in tables.items()})
