@@ -129,3 +129,9 @@ def test_prose_leads_with_test_patients_and_the_nomogram(predictions, fits, chos
     assert told["judged"].startswith("40 test patients")
     assert order.lead(predictions) == "nomogram"
     assert np.isfinite(float(told["auc"][:4]))
+
+
+def test_the_no_information_rate_comes_with_the_test_of_the_accuracy(scored):
+    table = performance_printed.secondary(scored)
+    row = table[table[""] == "No-information rate"].iloc[0]
+    assert all("; P " in cell for cell in row.iloc[1:])

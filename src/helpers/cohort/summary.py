@@ -51,7 +51,7 @@ def geometry(study: Study) -> pd.DataFrame | None:
 def _split(cases: pd.DataFrame, cohort: Cohort) -> str:
     if cases["part"].nunique() == 1:
         return "all of them form one part, on which nothing was fitted here"
-    if cohort.part_column:
+    if cohort.part_column or cohort.source == "scores":
         return "the parts are those stated in the sheet"
     return "the split was drawn once, by patient, before anything was fitted"
 

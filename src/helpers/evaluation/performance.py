@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from helpers import prose
 from helpers.evaluation import metrics
 from helpers.evaluation.unfitted import baselines
 from helpers.parameters import Parameters, Statistics
@@ -153,7 +154,7 @@ def _operating_point(
         point.no_information_rate,
         NONE,
         NONE,
-        f"accuracy above it: P {point.p_above_no_information:.4f}",
+        f"accuracy above it: {prose.p_value(point.p_above_no_information)}",
     )
     for name in metrics.COUNTS:
         yield name, float(getattr(point, name)), NONE, NONE, "count"
