@@ -147,3 +147,11 @@ def test_a_threshold_comes_with_the_interval_of_its_choice(predictions, fits, ch
     table = thresholds.table(predictions, fits, chosen, statistics=parameters.statistics, seed=1)
     assert ((table["low"] <= table["threshold"]) & (table["threshold"] <= table["high"])).all()
     assert len(performance_printed.thresholds(table)) == 3
+
+
+def test_net_benefit_is_printed_at_tenths_of_risk(predictions):
+    net = benefit.decision(predictions, **RANGE)
+    table = performance_printed.benefit(net, model="nomogram")
+    assert table["Risk threshold"].tolist() == ["0.10", "0.20", "0.30", "0.40", "0.50", "0.60"]
+    at = net.query("part == 'test' and model == 'nomogram' and threshold == 0.3").iloc[0]
+    assert table.iloc[2]["Standardized"] == f"{at['net_benefit'] / at['prevalence']:.2f}"

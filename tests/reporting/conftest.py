@@ -26,7 +26,7 @@ LABELS = {
     "06_statistics": [
         "fig-panels", "fig-roc", "fig-risk", "tbl-performance", "tbl-baselines", "fig-classification", "fig-confusion",
         "tbl-thresholds", "tbl-secondary", "fig-calibration", "fig-recalibrated", "tbl-recalibration", "tbl-calibration-tests",
-        "fig-decision", "fig-interventions", "fig-benefit", "fig-decision-adjusted", "fig-matrix", "tbl-comparisons",
+        "fig-decision", "fig-interventions", "fig-benefit", "tbl-benefit", "fig-decision-adjusted", "fig-matrix", "tbl-comparisons",
         "tbl-reclassification", "tbl-reclassification-table", "fig-forest", "tbl-subgroups", "tbl-subgroup-tests",
         "tbl-sample-size",
     ],

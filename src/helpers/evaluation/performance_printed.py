@@ -93,6 +93,29 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Model", "Threshold (95 % bootstrap interval)", "Rule", "Chosen on"])
 
 
+def benefit(net: pd.DataFrame, *, model: str) -> pd.DataFrame:
+    """Net benefit of one model at risk thresholds ten percent apart, plain, standardized and as interventions avoided."""
+    tenth = np.isclose(net["threshold"] * 10, np.round(net["threshold"].astype(float) * 10))
+    own = net[(net["model"] == model) & (net["kind"] == "frozen") & tenth]
+    rows = [
+        (
+            prose.part_name(r.part), prose.number(r.threshold), prose.interval(r.net_benefit, r.low, r.high, 3),
+            prose.number(r.treat_all, 3), prose.number(r.standardized),
+            prose.interval(r.interventions_avoided, r.avoided_low, r.avoided_high, 0),
+        )
+        for r in own.itertuples()
+    ]  # fmt: skip
+    columns = [
+        "Part",
+        "Risk threshold",
+        "Net benefit (95 % interval)",
+        "Treating all",
+        "Standardized",
+        "Interventions avoided in 100",
+    ]
+    return pd.DataFrame(rows or [("None", "no probabilities in a part without fitting", *[""] * 4)], columns=columns)
+
+
 def calibration_tests(table: pd.DataFrame) -> pd.DataFrame:
     """Every test against perfect calibration: one row a part and model, one column a test."""
     tests = list(dict.fromkeys(table["test"]))

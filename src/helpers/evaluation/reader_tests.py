@@ -100,7 +100,9 @@ def _of_means(study: Crossed, covariance: str, level: float) -> Iterator[tuple]:
 
 def _turned(test: ModalityTest) -> tuple[float, ...]:
     """The analysis subtracts the second condition from the first, the report the first from the second."""
-    return -test.difference, -test.high, -test.low, test.statistic, test.df, test.p
+    # With few readers a t interval can leave what a difference of areas or shares can be.
+    low, high = (float(np.clip(limit, -1, 1)) for limit in (-test.high, -test.low))
+    return -test.difference, low, high, test.statistic, test.df, test.p
 
 
 def _against_model(study: Crossed, advice: Advice, margin: float, level: float) -> Iterator[tuple]:
