@@ -1,100 +1,153 @@
-"""Image types: the scan itself, Laplacian of Gaussian and wavelet bands, each over one box and exact there.
+"""PyRadiomics' image types over one box of a scan, each equal to filtering the whole scan.
 
-The result inside the box equals filtering the whole scan, to the last bit: only what a filter can reach is
-computed. LoG decays below float32's resolution within 18 sigma; the wavelet's support is finite.
+Lesions of one scan can share them: inside the box no value depends on the box, and only the 3D local binary
+patterns, computed where a lesion is, ask for one.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from itertools import product
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import pywt
 import SimpleITK as sitk
 
-from helpers.errors import CaseError
+from helpers.errors import RadiogramError
 from helpers.imaging.geometry import Box
-
-WAVELET = "coif1"
-LOG_REACH = 20.0  # sigmas
-LETTERS = {"a": "L", "d": "H"}
+from helpers.imaging.radiomics import local_binary, local_binary_3d, log_filter, pointwise, wavelet
+from helpers.imaging.radiomics.settings import Settings
 
 
-def names(image_types: tuple[str, ...], log_sigma: tuple[float, ...]) -> list[str]:
-    """PyRadiomics' names of the image types, in the order they are measured."""
-    known = {
-        "original": ["original"],
-        "log": [log_name(sigma) for sigma in log_sigma],
-        "wavelet": [f"wavelet-{band}" for band in _bands()],
-    }
-    return [name for image_type in dict.fromkeys(image_types) for name in known[image_type]]
+@dataclass(frozen=True)
+class Step:
+    """Images that one filter makes together: their names, the settings that hold for them, and how to make them."""
+
+    names: tuple[str, ...]
+    settings: Settings
+    make: Callable[[], Iterable[np.ndarray]]
+
+
+def names(settings: Settings) -> list[str]:
+    """PyRadiomics' names of the images, in the order they are measured."""
+    return [name for kind, of_kind in _kinds(settings) for name in NAMES[kind](of_kind)]
+
+
+def steps(scan: sitk.Image, box: Box, *, settings: Settings, lesion: np.ndarray | None = None) -> list[Step]:
+    """The filters of a scan, to be run in any order and in parallel; each gives arrays over `box` (z, y, x).
+
+    `scan` is the image as prepared; `lesion` (boolean, over `box`) says where 3D local binary patterns are wanted,
+    None for everywhere. Nothing is computed yet. Raises CaseError when the scan is too small for a filter.
+    """
+    prepared = _Scan(scan, box, np.ones([e.stop - e.start for e in box], dtype=bool) if lesion is None else lesion)
+    return [
+        Step(tuple(found), of_kind, make)
+        for kind, of_kind in _kinds(settings)
+        for found, make in STEPS.get(kind, _pointwise)(prepared, of_kind, kind)
+    ]
 
 
 def images(
-    scan: sitk.Image, box: Box, *, image_types: tuple[str, ...], log_sigma: tuple[float, ...]
-) -> Iterator[tuple[str, np.ndarray]]:
-    """(name, intensities over `box` as z, y, x) of every image type of a scan.
+    scan: sitk.Image, box: Box, *, settings: Settings, lesion: np.ndarray | None = None
+) -> Iterator[tuple[str, np.ndarray, Settings]]:
+    """(name, intensities over `box`, settings of that image) of every image of a scan; see `steps`.
 
-    Raises CaseError when the scan has too few slices for a filter.
+    Intensities have the type that PyRadiomics gives them. Raises CaseError when the scan is too small for a filter
+    or blank.
     """
-    values = sitk.GetArrayViewFromImage(scan)
-    for image_type in dict.fromkeys(image_types):
-        if image_type == "original":
-            yield "original", values[box].copy()
-        elif image_type == "log":
-            for sigma in log_sigma:
-                yield log_name(sigma), laplacian_of_gaussian(scan, box, sigma=sigma)
-        else:
-            bands = wavelet_bands(values, box)
-            yield from ((f"wavelet-{band}", bands[band]) for band in _bands())
+    for step in steps(scan, box, settings=settings, lesion=lesion):
+        for name, values in zip(step.names, step.make(), strict=True):
+            yield name, values, step.settings
 
 
-def log_name(sigma: float) -> str:
-    """2.0 -> log-sigma-2-0-mm-3D."""
-    return f"log-sigma-{str(float(sigma)).replace('.', '-')}-mm-3D"
+@dataclass(frozen=True)
+class _Scan:
+    """A scan as prepared, the box in question and where the lesions are within it."""
+
+    image: sitk.Image
+    box: Box
+    lesion: np.ndarray
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """A view, which lives as long as the image."""
+        return sitk.GetArrayViewFromImage(self.image)
+
+    @cached_property
+    def peak(self) -> np.float64:
+        return pointwise.peak(self.values)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        return self.image.GetSpacing()[::-1]
 
 
-def laplacian_of_gaussian(scan: sitk.Image, box: Box, *, sigma: float) -> np.ndarray:
-    """ITK's recursive Laplacian of Gaussian, normalized across scale; `sigma` in mm."""
-    spacing, size = np.array(scan.GetSpacing()), np.array(scan.GetSize())
-    needed = np.maximum(np.ceil(sigma / spacing) + 1, 4).astype(int)
-    if np.any(size < needed):
-        has, needs = (" x ".join(map(str, n)) for n in (size, needed))
-        rule = f"radiomics.log_sigma {sigma:g} mm, which needs {needs}"
-        raise CaseError(f"the image has {has} voxels, too few for {rule}.")
-    margin = np.maximum(np.ceil(LOG_REACH * sigma / spacing), 8).astype(int)[::-1]
-    limits = zip(box, margin, size[::-1], strict=True)
-    outer = [slice(max(0, int(b.start - m)), int(min(n, b.stop + m))) for b, m, n in limits]
-    crop = scan[tuple(reversed(outer))]
-    filtered = sitk.GetArrayFromImage(sitk.LaplacianRecursiveGaussian(crop, sigma, True))
-    return filtered[tuple(slice(b.start - o.start, b.stop - o.start) for b, o in zip(box, outer, strict=True))].copy()
+Made = Iterator[tuple[list[str], Callable[[], Iterable[np.ndarray]]]]
 
 
-def wavelet_bands(values: np.ndarray, box: Box) -> dict[str, np.ndarray]:
-    """The eight bands of a stationary wavelet transform at level 1 over `box`; letters are x, y, z.
-
-    The transform is periodic, and PyRadiomics first appends the first slice to an axis of odd size; both are
-    kept by gathering a little more than the box around that circle.
-    """
-    reach = pywt.Wavelet(WAVELET).dec_len
-    index = [_circle(edge, size, reach) for edge, size in zip(box, values.shape, strict=True)]
-    around = values[np.ix_(*index)]
-    bands = pywt.swtn(around, WAVELET, level=1, start_level=0, axes=(2, 1, 0))[0]
-    inner = tuple(slice(reach, reach + edge.stop - edge.start) for edge in box)
-    return {"".join(LETTERS[letter] for letter in band): array[inner].copy() for band, array in bands.items()}
+def _original(scan: _Scan, settings: Settings, kind: str) -> Made:
+    yield ["original"], lambda: [scan.values[scan.box].copy()]
 
 
-def _circle(edge: slice, size: int, reach: int) -> np.ndarray:
-    """An even number of positions from `reach` before the edge to at least `reach` after it, around the axis."""
-    around = size + size % 2
-    count = 2 * math.ceil((edge.stop - edge.start + 2 * reach) / 2)
-    position = np.arange(edge.start - reach, edge.start - reach + count) % around
-    return np.where(position == size, 0, position)
+def _log(scan: _Scan, settings: Settings, kind: str) -> Made:
+    def make(sigma: float) -> Callable[[], list[np.ndarray]]:
+        return lambda: [log_filter.laplacian(scan.values, scan.box, spacing=scan.spacing, sigma=sigma)]
+
+    for sigma in settings.sigma:
+        log_filter.check(scan.values.shape, spacing=scan.spacing, sigma=sigma)
+        yield [log_filter.name(sigma)], make(sigma)
 
 
-def _bands() -> list[str]:
-    """HHH last but one and LLL last, as PyRadiomics orders them."""
-    bands = ["".join(letters) for letters in product("LH", repeat=3)]
-    return [*bands[1:], bands[0]]
+def _wavelet(scan: _Scan, settings: Settings, kind: str) -> Made:
+    found = wavelet.names(settings)
+    yield found, lambda: (values for _, values in wavelet.bands(scan.values, scan.box, settings=settings))
+
+
+def _pointwise(scan: _Scan, settings: Settings, kind: str) -> Made:
+    yield [kind.lower()], lambda: [POINTWISE[kind](scan.values[scan.box], scan.peak)]
+
+
+def _gradient(scan: _Scan, settings: Settings, kind: str) -> Made:
+    use_spacing = settings.gradient_use_spacing
+    yield ["gradient"], lambda: [pointwise.gradient(scan.image, scan.box, use_spacing=use_spacing)]
+
+
+def _patterns(scan: _Scan, settings: Settings, kind: str) -> Made:
+    yield ["lbp-2D"], lambda: [local_binary.patterns(scan.values, scan.box, settings=settings)]
+
+
+def _patterns_3d(scan: _Scan, settings: Settings, kind: str) -> Made:
+    found = local_binary_3d.names(settings)
+    yield found, lambda: local_binary_3d.patterns(scan.values, scan.box, scan.lesion, settings=settings)
+
+
+def _kinds(settings: Settings) -> list[tuple[str, Settings]]:
+    """Image types as PyRadiomics names them in its settings, with the settings that hold for each."""
+    unknown = [kind for kind, _ in settings.image_types if kind not in NAMES]
+    if unknown:
+        raise RadiogramError(f"image type '{unknown[0]}' is unknown: choose among {', '.join(NAMES)}.")
+    return [(kind, settings.of(own)) for kind, own in settings.image_types]
+
+
+POINTWISE = {
+    "Square": pointwise.square,
+    "SquareRoot": pointwise.square_root,
+    "Logarithm": pointwise.logarithm,
+    "Exponential": pointwise.exponential,
+}
+STEPS = {
+    "Original": _original,
+    "LoG": _log,
+    "Wavelet": _wavelet,
+    "Gradient": _gradient,
+    "LBP2D": _patterns,
+    "LBP3D": _patterns_3d,
+}
+NAMES: dict[str, Callable[[Settings], list[str]]] = {
+    "Original": lambda settings: ["original"],
+    "LoG": lambda settings: [log_filter.name(sigma) for sigma in settings.sigma],
+    "Wavelet": wavelet.names,
+    **{kind: lambda settings, kind=kind: [kind.lower()] for kind in (*POINTWISE, "Gradient")},
+    "LBP2D": lambda settings: ["lbp-2D"],
+    "LBP3D": local_binary_3d.names,
+}
