@@ -14,7 +14,7 @@ from helpers.cohort.importers import sts, ucsf_pdgm
 from helpers.errors import RadiogramError
 from helpers.parameters import Parameters
 from helpers.study import Study
-from helpers.tables import empty
+from helpers.tables import DECLARED, empty
 
 SHEET = ("patient", "center")
 SCANS = "cohort"  # folder of a phantom's scans, in the run's folder
@@ -171,13 +171,15 @@ def _rendered(study: Study, mapper: Callable) -> pd.DataFrame:
     drawn = phantom.draw(study.parameters)
     images = phantom.write_images(drawn, study.parameters, study.folder / SCANS, mapper=mapper)
     inside = {column: [str(Path(p).relative_to(study.folder)) for p in images[column]] for column in ("image", "mask")}
-    return images.assign(**inside)
+    return images.assign(**inside, brain_mask=None)
 
 
 def images(study: Study) -> pd.DataFrame:
     """Table `images` with every path to be found from anywhere; None where a manifest names none."""
     table = study.tables.read("images")
-    found = {c: [None if pd.isna(p) else str(study.folder / p) for p in table[c]] for c in ("image", "mask")}
+    found = {
+        c: [None if pd.isna(p) else str(study.folder / p) for p in table[c]] for c in ("image", "mask", "brain_mask")
+    }
     return table.assign(**found)
 
 
@@ -186,7 +188,7 @@ def _replace(enrolled: Enrolled, **changed: pd.DataFrame) -> Enrolled:
 
 
 def _images(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.DataFrame:
-    """Table `images`: a mask a sequence (`mask_T1`) where the sheet has one, else one mask for all."""
+    """Table `images`: a mask and a brain mask a sequence (`mask_T1`) where the sheet has one, else one for all."""
     frame = sheet.frame.set_index("patient").loc[cases["patient"]]
     rows = []
     for case, row in zip(cases["case"], frame.to_dict("records"), strict=True):
@@ -194,9 +196,11 @@ def _images(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.Da
             for reader, suffix in (("reader1", ""), ("reader2", "_reader2")):
                 mask = row.get(f"mask{suffix}_{sequence}") or row.get(f"mask{suffix}")
                 if mask is not None or reader == "reader1":
-                    paths = [_path(row[sequence], sheet.folder), _path(mask, sheet.folder)]
-                    rows.append((case, sequence, reader, *paths))
-    return pd.DataFrame(rows, columns=["case", "sequence", "reader", "image", "mask"])
+                    brain = row.get(f"brain_mask_{sequence}") or row.get("brain_mask")
+                    rows.append(
+                        (case, sequence, reader, *(_path(p, sheet.folder) for p in (row[sequence], mask, brain)))
+                    )
+    return pd.DataFrame(rows, columns=list(DECLARED["images"].names))
 
 
 def _path(written: Any, folder: Path) -> str | None:

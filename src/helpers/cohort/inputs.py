@@ -24,6 +24,7 @@ def fingerprint(study: Study) -> dict[str, str]:
         found["scans"] = _stamps(_listed(cohort.manifest))
     if cohort.root:
         found["root"] = _stamps(sorted(p for p in cohort.root.rglob("*") if p.is_file()))
+    found |= {f"settings of {name}": _content(path) for name, path in study.parameters.radiomics.settings.items()}
     weights = Path(study.parameters.deep.weights)
     if study.entry == "images" and weights.is_file():
         found["weights"] = _content(weights)
@@ -35,10 +36,18 @@ def _content(path: Path) -> str:
 
 
 def _listed(path: Path) -> list[Path]:
-    """Every cell of a manifest that names an existing file."""
+    """Every file that a cell of a manifest names, alone, within a folder of DICOM files, or with a selector after #."""
     cells = pd.unique(manifest.read(path).frame.astype(object).to_numpy().ravel())
-    named = (path.parent / cell for cell in cells if isinstance(cell, str) and "." in cell)
-    return sorted(p for p in named if p.is_file())
+    named = {_named(cell, path.parent) for cell in cells if isinstance(cell, str)}
+    files = (p.rglob("*") if p.is_dir() else (p,) for p in named if p is not None)
+    return sorted({p for found in files for p in found if p.is_file()})
+
+
+def _named(cell: str, folder: Path) -> Path | None:
+    """The file or folder below `folder` that a cell means; None for one that means neither."""
+    cuts = [cell, *(cell[:at] for at, letter in enumerate(cell) if letter == "#")]
+    found = (folder / cut for cut in cuts if cut.strip(". /") and "\0" not in cut)
+    return next((path for path in found if len(path.name) < 256 and path.exists()), None)
 
 
 def _stamps(paths: Iterable[Path]) -> str:

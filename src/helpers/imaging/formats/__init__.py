@@ -1,0 +1,1 @@
+"""Images and masks in the formats that hospitals and public archives write."""
