@@ -33,7 +33,7 @@ DECLARED: dict[str, Columns] = {
     "cases": Columns("a case; endpoint and clinical columns follow", ("case", "patient", "center", "part"), open=True),
     "exclusions": Columns("an excluded case", ("case", "stage", "reason")),
     "repairs": Columns("something read differently from how it was written", ("case", "stage", "note")),
-    "images": Columns("a case x sequence x reader's mask", ("case", "sequence", "reader", "image", "mask")),
+    "images": Columns("a case x sequence x reader's mask", ("case", "sequence", "reader", "image", "mask", "brain_mask")),
     "truth": Columns(
         "a synthetic patient and endpoint: what the phantom knows",
         ("case", "endpoint", "heterogeneity", "clinical_risk", "probability", "bayes_auc"), open=True,
@@ -42,6 +42,31 @@ DECLARED: dict[str, Columns] = {
     "geometry": Columns(
         "a measured case x sequence x reader",
         ("case", "sequence", "reader", "volume_ml", "voxels", "spacing", "gray_levels", "note"),
+    ),
+    "sources": Columns(
+        "an image or mask that was read (kind: image or mask); sha256 is of every byte of it, in the order of slices",
+        ("case", "sequence", "reader", "kind", "format", "series_uid", "structure", "sha256"),
+    ),
+    "audit": Columns(
+        "a case x sequence whose features were recomputed with PyRadiomics, in the outline of one reader",
+        ("case", "sequence", "reader", "features", "worst_relative_difference", "worst_feature", "beyond",
+         "note"),
+    ),
+    "segmentations": Columns(
+        "a measured case x set of masks x pair of readers",
+        ("case", "sequence", "reader_a", "reader_b", "dice", "hausdorff95"),
+    ),
+    "intensities": Columns(
+        "a measured case x sequence, within the mask of reader1",
+        ("case", "sequence", "lowest", "median", "highest", "gray_levels"),
+    ),
+    "registrations": Columns(
+        "a measured case x sequence laid over the reference; moved in mm, mutual information in nats before and after",
+        ("case", "sequence", "moved", "before", "after"),
+    ),
+    "quality": Columns(
+        "a measured case, worst masks first; number stands for the case on the page",
+        ("case", "number", "concern", "dice", "hausdorff95", "gray_levels", "voxels", "edge", "note"),
     ),
     "reproducibility": Columns(
         "a feature, on the training patients",

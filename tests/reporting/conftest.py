@@ -19,7 +19,9 @@ from helpers.tables import DECLARED
 
 LABELS = {
     "01_cohort": [],
-    "02_extraction": ["fig-segmentation", "tbl-geometry"],
+    "02_extraction": [
+        "fig-segmentation", "fig-contact-sheet", "tbl-agreement", "fig-preprocessing", "tbl-geometry", "tbl-intensities",
+    ],
     "03_participants": ["fig-flow", "tbl-exclusions", "tbl-baseline"],
     "04_selection": ["fig-reproducibility", "fig-funnel", "fig-lasso", "fig-coefficients", "tbl-selected"],
     "05_modeling": ["fig-nomogram", "tbl-nomogram", "tbl-added-value", "tbl-contributions"],
@@ -266,6 +268,12 @@ NUMBERS = {
         "parts": "training: 16 of 40 (40 %) with true progression; test: 8 of 20 (40 %) with true progression",
     },
     "statistics": {"auc": "0.84 (0.73 to 0.93)"},
+    "quality": {
+        "shown": "25 of 60 cases", "order": "those to look at first in front", "key": "The contour is that of the only reader.",
+        "concerns": "No mask was unusual.", "agreement": "The median Dice was 0.92.", "levels": "Every lesion has enough gray levels.",
+    },
+    "preprocessing": {"steps": "T1c: z-scored.", "registration": "No sequence was moved."},
+    "audit": {"sentence": "One case was recomputed with PyRadiomics."},
     "readers": {
         "answer": "20 cases were read by 2 radiologists.", "detail": "R1: 3 calls to the better, 1 to the worse.",
         "scope": "Inference is to these 2 readers only.",

@@ -113,7 +113,7 @@ def test_every_work_cited_is_in_the_bibliography_and_every_entry_has_an_address(
     entries = (house / "reports" / "references.bib").read_text().split("\n@")
     known = {re.search(r"\{(\w+),", entry)[1] for entry in entries}
     assert all(re.search(r"\b(doi|url) += ", entry) for entry in entries)
-    sources = [*(house / "reports").rglob("*.qmd"), house / "src/helpers/reporting/methods.py"]
+    sources = [*(house / "reports").rglob("*.qmd"), *(house / "src/helpers/reporting").glob("methods*.py")]
     cited = {key for path in sources for key in re.findall(r"@([a-z]+\d{4})", path.read_text())}
     assert cited and cited <= known
 

@@ -52,32 +52,6 @@ def selected(table: pd.DataFrame, *, most: int = 20) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def geometry(table: pd.DataFrame) -> pd.DataFrame:
-    """What was measured, by sequence and reader: cases, lesion volume, voxels, gray levels, cases with a note."""
-    rows = []
-    for (sequence, reader), here in table.groupby(["sequence", "reader"], sort=False):
-        noted = int((here["note"].fillna("") != "").sum())
-        spacing = here["spacing"].mode().iloc[0]
-        rows.append((sequence, reader, len(here), _range(here["volume_ml"], 1), _range(here["voxels"], 0),
-                     _range(here["gray_levels"].dropna(), 0), spacing, noted))  # fmt: skip
-    columns = [
-        "Sequence",
-        "Masks",
-        "Cases",
-        "Lesion volume, ml",
-        "Voxels",
-        "Gray levels",
-        "Voxel size, mm",
-        "Cases with a note",
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _range(values: pd.Series, digits: int) -> str:
-    low, middle, high = values.min(), values.median(), values.max()
-    return f"{prose.number(middle, digits)} ({prose.number(low, digits)} to {prose.number(high, digits)})"
-
-
 def exclusions(exclusions: pd.DataFrame, repairs: pd.DataFrame, geometry: pd.DataFrame | None) -> pd.DataFrame:
     """How many cases fell out and why, and what was read differently; counted, so that no patient is named."""
     counted = exclusions.groupby(["stage", "reason"]).size() if len(exclusions) else pd.Series(dtype=int)

@@ -12,7 +12,11 @@ from matplotlib.figure import Figure
 from helpers import prose
 from helpers.figures import grid, names, theme
 
-CONTOURS = (("#F0E442", "-"), ("#56B4E9", (0, (3, 1.4))), ("#FFFFFF", (0, (1, 1))))  # one a reader, in order
+# Color and line of each reader, in order; the lines differ without the colors too.
+CONTOURS = (
+    ("#F0E442", "-"), ("#56B4E9", (0, (3, 1.4))), ("#FFFFFF", (0, (1, 1))), ("#E69F00", (0, (5, 2, 1, 2))),
+    ("#CC79A7", (0, (2, 5))),
+)  # fmt: skip
 BAR = 20.0  # mm of the scale bar
 Panel = tuple[str, np.ndarray, Sequence[tuple[str, np.ndarray]], tuple[float, float] | float]
 
@@ -39,10 +43,10 @@ def segmentation(panels: Sequence[Panel], *, field: float = 90.0) -> Figure:
     lines = [min(count, len(panels) - i) for i in range(0, len(panels), count)]
     figure, axes = grid.panels("segmentation", lines, layout)
     readers = list(dict.fromkeys(reader for panel in panels for reader, _ in panel[2]))
-    looks = {reader: CONTOURS[i % len(CONTOURS)] for i, reader in enumerate(readers)}
+    looks = looks_of(readers)
     for ax, (title, image, masks, spacing) in zip(sum(axes, []), panels, strict=True):
         pixel = (spacing, spacing) if np.isscalar(spacing) else tuple(spacing)
-        _slice(ax, image, masks, pixel, looks, field)
+        draw_slice(ax, image, masks, pixel, looks, field=field)
         head, _, note = title.replace("_", " ").partition(": ")
         overlap = f" · Dice {prose.number(dice(masks[0][1], masks[1][1]))}" if len(masks) == 2 else ""
         head = names.shorten(head + overlap, layout.panel_width(), theme.BODY, "bold")
@@ -58,24 +62,35 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
     return float(2 * (first & second).sum() / both) if both else float("nan")
 
 
-def _slice(ax: Axes, image: np.ndarray, masks, pixel: tuple[float, float], looks: dict, field: float) -> None:
+def looks_of(readers: Sequence[str]) -> dict[str, tuple]:
+    """Color and line of each reader's contour, by their order."""
+    return {reader: CONTOURS[i % len(CONTOURS)] for i, reader in enumerate(readers)}
+
+
+def draw_slice(
+    ax: Axes, image: np.ndarray, masks, pixel: tuple[float, float], looks: dict, *, field: float, words: bool = True
+) -> None:
+    """One slice in gray with its contours, `field` mm wide or more, and the scale bar, with its length in `words`."""
     rows, columns = image.shape
     low, high = np.nanpercentile(image, [1, 99.5])
     extent = (0, columns * pixel[1], rows * pixel[0], 0)
     ax.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1e-9), extent=extent, interpolation="bilinear")
     xs, ys = (np.arange(columns) + 0.5) * pixel[1], (np.arange(rows) + 0.5) * pixel[0]
+    width = 1.3 if len(masks) < 3 else 1.0
     for reader, mask in masks:
         if not np.any(mask):
             continue
         color, line = looks[reader]
         drawn = ax.contour(
-            xs, ys, np.asarray(mask, dtype=float), [0.5], colors=color, linestyles=[line], linewidths=1.3
+            xs, ys, np.asarray(mask, dtype=float), [0.5], colors=color, linestyles=[line], linewidths=width
         )
-        drawn.set_path_effects([patheffects.Stroke(linewidth=2.1, foreground="black", alpha=0.6), patheffects.Normal()])
+        drawn.set_path_effects(
+            [patheffects.Stroke(linewidth=width + 0.8, foreground="black", alpha=0.6), patheffects.Normal()]
+        )
     (left, right), (top, bottom) = _window(masks, pixel, extent, field)
     ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], facecolor="black")
     ax.spines[:].set_visible(False)
-    _scale_bar(ax, right, bottom, right - left)
+    _scale_bar(ax, right, bottom, right - left, words=words)
 
 
 def _window(masks, pixel: tuple[float, float], extent, field: float) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -98,10 +113,12 @@ def _window(masks, pixel: tuple[float, float], extent, field: float) -> tuple[tu
     return limits[0], limits[1]
 
 
-def _scale_bar(ax: Axes, right: float, bottom: float, side: float) -> None:
+def _scale_bar(ax: Axes, right: float, bottom: float, side: float, *, words: bool) -> None:
     y, end = bottom - 0.05 * side, right - 0.05 * side
     cased = [patheffects.withStroke(linewidth=2.5, foreground="black")]
     ax.plot([end - BAR, end], [y, y], color="white", linewidth=2, path_effects=cased)
+    if not words:
+        return
     ax.text(end - BAR / 2, y - 0.02 * side, f"{BAR:.0f} mm", color="white", ha="center", va="bottom",
             fontsize=theme.SMALL, path_effects=cased)  # fmt: skip
 

@@ -8,14 +8,20 @@ import pandas as pd
 
 from helpers import prose
 from helpers.cohort import enroll
+from helpers.imaging import deep
+from helpers.imaging.radiomics import choice
 from helpers.parameters import Cohort, Parameters
-from helpers.reporting import methods_statistics
+from helpers.reporting import methods_images, methods_statistics
 from helpers.study import Study
 
 CLASSES = {
     "shape": "shape", "firstorder": "first-order", "glcm": "gray level co-occurrence", "glrlm": "gray level run length",
     "glszm": "gray level size zone", "gldm": "gray level dependence", "ngtdm": "neighboring gray tone difference",
 }  # fmt: skip
+ENGINES = {
+    "fast": "Radiogram's own engine, which is held to PyRadiomics' values",
+    "pyradiomics": "PyRadiomics itself",
+}
 SOURCES = {
     "phantom": "Patients, scans, masks and outcomes were drawn by a forward model of synthetic lesions",
     "manifest": "Patients were listed in one sheet with their endpoint, scans, masks and clinical variables",
@@ -35,7 +41,7 @@ def methods(study: Study, *, versions: Mapping[str, str]) -> str:
     parameters = study.parameters
     told = {"Participants and split": _participants(study)}
     if study.entry == "images":
-        told["Images"] = _images(parameters)
+        told["Images"] = methods_images.images(parameters)
         told["Features"] = _features(parameters, versions)
     elif study.entry == "features":
         told["Features"] = _given_features(parameters)
@@ -100,49 +106,27 @@ def _missing(cohort: Cohort, *, any_missing: bool, entry: str) -> str:
     return "Missing clinical values were replaced by the training median or commonest level."
 
 
-def _images(parameters: Parameters) -> str:
-    imaging, sequences = parameters.imaging, prose.listing(parameters.cohort.sequences)
-    grid = "kept on the grid of the scan"
-    if imaging.spacing:
-        grid = f"resampled to {' x '.join(f'{s:g}' for s in imaging.spacing)} mm"
-    perturbed = ""
-    if parameters.selection.reproducibility == "perturbation":
-        perturbed = (
-            f" There was no second reader: {prose.count(imaging.perturbations, 'perturbed copy', 'perturbed copies')} of "
-            "each mask (moved, grown or shrunk, contour redrawn) took that reader's place."
-        )
-    return (
-        f"Images were {sequences}, {grid}. {_normalization(parameters)} A mismatch between the grids of mask and scan of at "
-        f"most {imaging.geometry_tolerance:g} mm was repaired and noted, a larger one refused; lesions of fewer than "
-        f"{imaging.minimum_voxels} voxels were excluded.{perturbed}"
-    )
-
-
-def _normalization(parameters: Parameters) -> str:
-    rules = parameters.imaging.normalize
-    rule = {s: rules.get(s, rules.get("default", "zscore")) for s in parameters.cohort.sequences}
-    scored, physical = [s for s in rule if rule[s] == "zscore"], [s for s in rule if rule[s] == "none"]
-    sentences = []
-    if scored:
-        clip = parameters.imaging.clip_sd
-        sentences.append(
-            f"Intensities of {prose.listing(scored)} were z-scored within the body and clipped at {clip:g} standard deviations."
-        )
-    if physical:
-        sentences.append(f"Intensities of {prose.listing(physical)} were kept in physical units.")
-    return " ".join(sentences)
-
-
 def _features(parameters: Parameters, versions: Mapping[str, str]) -> str:
     sentences = []
     if parameters.radiomics.enabled:
         sentences.append(_radiomics(parameters, versions))
     if parameters.deep.enabled:
-        sentences.append(_deep(parameters, versions))
+        sentences.append(deep.sentence(parameters.deep, versions))
     return " ".join(sentences)
 
 
 def _radiomics(parameters: Parameters, versions: Mapping[str, str]) -> str:
+    """What was computed, from a study's own parameters or by sequence from settings files, and by which engine."""
+    by_file = choice.words(parameters)
+    others = [name for name in parameters.cohort.sequences if choice.file_of(name, parameters) is None]
+    asked = " ".join([*by_file, *([_asked(parameters, others if by_file else [])] if others else [])])
+    return (
+        f"Radiomics features as defined by PyRadiomics {versions.get('pyradiomics', '')} [@vangriethuysen2017], most of them "
+        f"standardized by the IBSI [@zwanenburg2020], were computed by {ENGINES[parameters.radiomics.engine]}. {asked}"
+    )
+
+
+def _asked(parameters: Parameters, sequences: list[str]) -> str:
     settings = parameters.radiomics
     filters = {
         "original": "the original image",
@@ -152,24 +136,8 @@ def _radiomics(parameters: Parameters, versions: Mapping[str, str]) -> str:
     images = prose.listing([filters[name] for name in settings.image_types])
     classes = prose.listing([CLASSES[name] for name in settings.classes])
     bins = f"{settings.bin_count} gray levels" if settings.bin_count else f"gray levels of width {settings.bin_width:g}"
-    return (
-        f"Radiomics features as defined by PyRadiomics {versions.get('pyradiomics', '')} [@vangriethuysen2017], most of them "
-        f"standardized by the IBSI [@zwanenburg2020], were computed from {images}: {classes} features, with {bins}."
-    )
-
-
-def _deep(parameters: Parameters, versions: Mapping[str, str]) -> str:
-    settings = parameters.deep
-    weights = {
-        "random": "with random, untrained weights",
-        "imagenet": "pretrained on ImageNet",
-    }.get(settings.weights, "with weights read from a local file")
-    cited = " [@liu2022]" if "convnext" in settings.backbone else ""
-    return (
-        f"Deep features are the pooled activations of `{settings.backbone}`{cited} in timm {versions.get('timm', '')}, "
-        f"{weights}, on {prose.count(settings.slices, 'axial slice')} of largest lesion area, cropped {settings.margin:g} mm "
-        f"around the lesion and resized to {settings.size} x {settings.size} pixels, averaged over slices."
-    )
+    scans = f" of {prose.listing(sequences)}" if sequences else ""
+    return f"From {images}{scans} came {classes} features, with {bins}."
 
 
 def _given_features(parameters: Parameters) -> str:
