@@ -11,7 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-TOP = ["errors", "tables", "parameters", "study", "prose", "cluster"]
+TOP = ["errors", "tables", "parameters", "study", "prose", "isolated", "isolation", "handing", "progress", "cluster"]
 ROOMS = ["statistics", "cohort", "imaging", "learning", "evaluation", "figures", "reporting"]
 BOTTOM = ["run", "scaffold", "checking", "doctor", "cli"]
 ORDER = {name: level for level, name in enumerate([*TOP, *ROOMS, *BOTTOM])}

@@ -14,7 +14,7 @@ MINIMAL = "title: Trial\ncohort: {sequences: [T1c]}\n"
 
 def leaves(values, prefix=""):
     for key, value in values.items():
-        if isinstance(value, dict) and f"{prefix}{key}" not in ("presets", "imaging.normalize"):
+        if isinstance(value, dict) and f"{prefix}{key}" not in ("presets", "imaging.normalize", "radiomics.settings"):
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"

@@ -57,13 +57,30 @@ def _readings(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
 def _images(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
     from helpers.imaging import inspection
 
-    exclusions, geometry = inspection.inspect(study, enrolled.images, mapper=run.mapper(study, label="scans checked"))
+    mapper = run.mapper(study, label="scans checked")
+    exclusions, geometry, intensities = inspection.inspect(study, enrolled.images, mapper=mapper)
     for row in geometry[geometry["note"] != ""].itertuples():
         yield f"Case {row.case}, {row.sequence}, {row.reader}: {row.note}"
     yield from _excluded(exclusions)
     enroll.check_exclusions(pd.concat([enrolled.exclusions, exclusions]), enrolled.screened, study.parameters)
+    yield from _gray_levels(study, geometry, intensities)
     readers = enrolled.images.groupby("reader")["case"].nunique()
     yield f"Masks: {prose.listing([f'{n} of {reader}' for reader, n in readers.items()])}"
+
+
+def _gray_levels(study: Study, geometry: pd.DataFrame, intensities: pd.DataFrame) -> Iterator[str]:
+    """By sequence: range, gray levels, voxel size, and the bin width that suits: what texture rests on."""
+    from helpers.evaluation import quality_printed
+
+    for row in quality_printed.intensities(intensities, study.parameters).itertuples(index=False):
+        name, spread, levels, _, _, width, warning = row
+        sizes = geometry.loc[geometry["sequence"] == name.split(",")[0], "spacing"].value_counts()
+        others = f" and {prose.count(len(sizes) - 1, 'other size')}" if len(sizes) > 1 else ""
+        advice = "" if warning == "none" else f"; {warning}"
+        yield (
+            f"{name}: lesions at {spread}, {levels} gray levels, voxels of {sizes.index[0]} mm{others}; "
+            f"a bin width near {width} gives {quality_printed.LEVELS} levels{advice}"
+        )
 
 
 def _excluded(exclusions: pd.DataFrame) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from helpers import doctor as doctors
-from helpers import run, scaffold
+from helpers import prose, run, scaffold
 from helpers.cohort.columns import Columns
 from helpers.errors import RadiogramError
 
@@ -93,6 +93,92 @@ def doctor() -> None:
     """Say what this machine has: versions, renderer, weights, cores, memory, disk."""
     for line in doctors.diagnose():
         click.echo(line)
+
+
+@main.command(short_help="Compare the fast engine with PyRadiomics on IMAGE and MASK.")
+@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("mask", type=click.Path(path_type=Path))
+@click.option(
+    "--settings", type=click.Path(path_type=Path), metavar="FILE", help="PyRadiomics' settings file [defaults]."
+)
+@click.option("--label", type=int, metavar="N", help="Value of the lesion in the mask [that of the settings, else 1].")
+@sentence
+def parity(image: Path, mask: Path, settings: Path | None, label: int | None) -> None:
+    """Measure IMAGE in MASK with the fast engine and with PyRadiomics; print worst difference and speed ratio.
+
+    Ends with status 1 when a feature differs by more than 1e-6.
+    """
+    from helpers.imaging.radiomics import parity as engines
+    from helpers.imaging.radiomics.settings import Settings
+
+    own = engines.labelled(Settings.read(settings) if settings else Settings(), label)
+    trial = engines.trial(image, mask, settings=own)
+    for line in engines.lines(trial):
+        click.echo(line)
+    sys.exit(1 if trial.comparison.beyond else 0)
+
+
+@main.group(short_help="List, verify or prune the features kept from earlier runs.")
+def store() -> None:
+    """Extracted features are kept by content in runs/store, shared by all studies: none is measured twice."""
+
+
+Place = click.option(
+    "--store", "place", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="Folder of the store [store/ in the runs folder].",
+)  # fmt: skip
+
+
+@store.command("list", short_help="Entries, bytes and age by kind and engine.")
+@Place
+@sentence
+def list_store(place: Path | None) -> None:
+    """Say where the store is and what it holds: entries, bytes and age by kind and engine."""
+    from helpers.imaging import store_keeping
+
+    for line in store_keeping.described(store_keeping.folder(place)):
+        click.echo(line)
+
+
+@store.command("verify", short_help="Check every entry; status 1 if one is damaged.")
+@Place
+@sentence
+def verify_store(place: Path | None) -> None:
+    """Read every entry, check its checksum and its name; status 1 if one is damaged. Nothing is changed."""
+    from helpers.imaging import store_keeping
+
+    folder = store_keeping.folder(place)
+    found = store_keeping.verify(folder)
+    click.echo(f"{folder}: {found.sound:,} entries are sound, {len(found.damaged):,} damaged")
+    for path in found.damaged:
+        click.echo(f"damaged, will be measured again: {path.relative_to(folder)}")
+    for what, paths in (("of a killed writer", found.abandoned), ("of an earlier version of Radiogram", found.old)):
+        if paths:
+            click.echo(f"{prose.count(len(paths), 'file')} {what}: `radiogram store prune` takes them away")
+    sys.exit(1 if found.damaged else 0)
+
+
+@store.command("prune", short_help="Remove what is old, unused, outdated or too much.")
+@Place
+@click.option("--older-than", type=click.FloatRange(0), metavar="DAYS", help="Entries written longer ago.")
+@click.option("--unused-for", type=click.FloatRange(0), metavar="DAYS", help="Entries that no run has read since.")
+@click.option("--outdated", is_flag=True, help="Entries of engines and package versions other than those here.")
+@click.option("--keep-gigabytes", type=click.FloatRange(0), metavar="N", help="Beyond N GB, the longest unused.")
+@click.option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
+@sentence
+def prune_store(place: Path | None, dry_run: bool, **what: Any) -> None:
+    """Remove entries, and always files that are damaged, left by a killed run or of an earlier version of Radiogram.
+
+    Safe while runs are going on: what they miss they measure again.
+    """
+    from helpers.imaging import store_keeping
+
+    folder = store_keeping.folder(place)
+    done = store_keeping.prune(folder, **store_keeping.chosen(**what), dry_run=dry_run)
+    size = store_keeping.size
+    verb = "would be removed" if dry_run else "removed"
+    click.echo(f"{folder}: {prose.count(done.removed, 'file')} {verb}, {size(done.removed_bytes)}")
+    click.echo(f"{prose.count(done.kept, 'entry', 'entries')} left, {size(done.kept_bytes)}")
 
 
 @main.command(short_help="Evaluate anybody's predictions or readings: FILE to a report.")

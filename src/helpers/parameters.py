@@ -71,12 +71,29 @@ class Phantom(Group):
     reader_trust: Fraction
 
 
+# A value of the masks, several that are taken together, or a region of a convention (helpers.imaging.labels).
+MaskLabel = Count | Annotated[tuple[Count, ...], Field(min_length=1)] | Annotated[str, Field(pattern=r"^\w+:\w+$")]
+
+
 class Imaging(Group):
     spacing: tuple[Positive, Positive, Positive] | None
-    normalize: dict[str, Literal["zscore", "none"]]
+    orientation: Annotated[str, Field(pattern="^[RLAPIS]{3}$")] | None
+    already: tuple[Literal["n4", "skull_strip", "zscore"], ...] | None
+    n4: tuple[str, ...]
+    n4_shrink: Count
+    skull_strip: bool
+    register_to: str | None
+    register_transform: Literal["rigid", "affine"]
+    register_limit: Positive
+    mask_space: str | None
+    normalize: dict[str, Literal["zscore", "zscore_mask", "percentile", "whitestripe_t1", "whitestripe_t2", "none"]]
+    percentiles: tuple[Annotated[float, Field(ge=0, lt=100)], Annotated[float, Field(gt=0, le=100)]]
     clip_sd: Positive
-    mask_label: Count
-    geometry_tolerance: Annotated[float, Field(ge=0)]
+    mask_label: MaskLabel | dict[str, MaskLabel]
+    mask_reference: Literal["series", "frame"]
+    geometry_tolerance: Annotated[
+        float, Field(ge=0, le=1)
+    ]  # beyond a millimeter a mismatch is an error, not a rounding
     minimum_voxels: Annotated[int, Field(ge=2)]
     perturbations: Count
 
@@ -92,6 +109,9 @@ class Radiomics(Group):
     bin_count: Annotated[int, Field(ge=2)] | None
     bin_width: Positive | None
     maximum_levels: Annotated[int, Field(ge=2)]
+    settings: dict[str, Path]
+    engine: Literal["fast", "pyradiomics"]
+    audit_fraction: Fraction
 
 
 class Deep(Group):
@@ -99,8 +119,12 @@ class Deep(Group):
     backbone: str
     weights: str
     slices: Count
+    slices_rule: Literal["largest", "2.5d", "2.5d_planes"]
+    pooling: Literal["mean", "max", "mean_max"]
     margin: Annotated[float, Field(ge=0)]
     size: Annotated[int, Field(ge=32)]
+    precision: Literal["float32", "bfloat16"]
+    runtime: Literal["torch", "openvino"]
 
 
 class Selection(Group):
@@ -163,6 +187,8 @@ class Execution(Group):
     retries: Annotated[int, Field(ge=0)]
     case_minutes: Positive
     case_gigabytes: Positive
+    isolated: bool
+    dashboard: bool
 
 
 class Parameters(Group):

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from helpers import cluster
+from helpers import cluster, progress
 from helpers import study as studies
 from helpers.cohort import inputs
 from helpers.errors import RadiogramError
@@ -242,7 +242,8 @@ def report(study_name: str, *, overrides: Sequence[str] = (), say: Callable[[str
     enroll.enroll(study)
     study.folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    stages = execute(study, study_name=study_name, overrides=lines, notebooks=study.parameters.notebooks, say=say)
+    with progress.relayed():
+        stages = execute(study, study_name=study_name, overrides=lines, notebooks=study.parameters.notebooks, say=say)
     provenance(study, stages)
     rendering = time.monotonic()
     page = build.report(study, reports=studies.house() / "reports")

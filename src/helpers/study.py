@@ -86,7 +86,7 @@ def load(study: str | Path, *, overrides: Sequence[str] | str = ()) -> Study:
     values = _overlay(values, (values.get("presets") or {}).get(preset, {}))
     for key, value in settings:
         values = _overlay(values, _nest(key, value))
-    parameters = _validate(_anchored(values), where=path.name)
+    parameters = _validate(_with_settings(_anchored(values), beside=path.parent), where=path.name)
     runs = Path(os.environ.get("RADIOGRAM_RUNS") or house() / "runs").absolute()
     return Study(path.stem, parameters, runs / path.stem)
 
@@ -104,6 +104,17 @@ def _anchored(values: Mapping[str, Any]) -> dict[str, Any]:
     written = {name: Path(str(cohort[name])).expanduser() for name in PATHS if cohort.get(name)}
     found = {name: path.absolute() if path.exists() else house() / path for name, path in written.items()}
     return {**values, "cohort": {**cohort, **found}}
+
+
+def _with_settings(values: Mapping[str, Any], *, beside: Path) -> dict[str, Any]:
+    """Settings files lie beside the study file, or where any other relative path may start from."""
+    radiomics = values.get("radiomics")
+    if not isinstance(radiomics, Mapping) or not isinstance(radiomics.get("settings"), Mapping):
+        return dict(values)
+    written = {name: Path(str(path)).expanduser() for name, path in radiomics["settings"].items() if path}
+    places = {name: (beside.absolute() / path, path.absolute(), house() / path) for name, path in written.items()}
+    found = {name: next((p for p in tried if p.exists()), tried[0]) for name, tried in places.items()}
+    return {**values, "radiomics": {**radiomics, "settings": found}}
 
 
 def _find(study: str | Path) -> Path:

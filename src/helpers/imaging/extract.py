@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import psutil
 
 from helpers import tables
 from helpers.errors import CaseError, RadiogramError
-from helpers.imaging import deep, sequence
-from helpers.imaging.radiomics import measure
+from helpers.imaging import deep, labels, plan, sequence
+from helpers.imaging.feature_rows import FeatureRows
+from helpers.imaging.radiomics import choice, measure
 from helpers.parameters import Parameters
 from helpers.prose import listing
 from helpers.study import Study
@@ -25,7 +26,7 @@ COPIES = 3  # of the feature table that pandas and parquet hold at once
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One row of the table `images`; `perturbation` > 0 is that perturbed copy of the mask."""
+    """One row of the table `images`; `perturbation` > 0 is that perturbed copy of the mask, `brain` its brain mask or ""."""
 
     case: str
     sequence: str
@@ -33,6 +34,7 @@ class ImageRow:
     image: str
     mask: str
     perturbation: int = 0
+    brain: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def case_features(rows: list[ImageRow], *, parameters: Parameters, store: Path) 
     case = rows[0].case
     rows = [*rows, *_perturbed(rows, parameters)]
     wanted = parameters.cohort.sequences or tuple(dict.fromkeys(row.sequence for row in rows))
+    scans = scan_files(rows)
     measured: dict[tuple[str, str], sequence.Measurement] = {}
     failed: dict[str, str] = {}
     for name in wanted:
@@ -61,7 +64,7 @@ def case_features(rows: list[ImageRow], *, parameters: Parameters, store: Path) 
         if not any(row.reader == MAIN for row in of_sequence):
             remedy = "complete its row, or leave the case out"
             raise CaseError(f"Case {case} has no {name} image with a mask of {MAIN}: {remedy}.")
-        results = sequence.measure_all(of_sequence, parameters=parameters, store=store)
+        results = sequence.measure_all(of_sequence, parameters=parameters, store=store, scans=scans)
         for row, result in zip(of_sequence, results, strict=True):
             if isinstance(result, sequence.Measurement):
                 measured[row.reader, name] = result
@@ -85,40 +88,37 @@ def features(
     parameters = study.parameters
     preflight(parameters, cases=images["case"].nunique(), readers=_reader_count(images, parameters))
     items = [_rows(frame) for _, frame in images.sort_values("case", kind="stable").groupby("case", sort=True)]
-    results, excluded = [], []
+    found, geometry, excluded = FeatureRows(), [], []
     for outcome in mapper(partial(case_features, parameters=parameters, store=study.store), items):
-        if outcome.error is None:
-            results.append(outcome.value)
-        else:
+        if outcome.error is not None:
             excluded.append({"case": outcome.item[0].case, "stage": "extraction", "reason": outcome.error})
-    exclusions = pd.DataFrame(excluded) if excluded else tables.empty("exclusions")
-    return _feature_table(results), _geometry_table(results), exclusions
+            continue
+        geometry.extend(outcome.value.geometry)
+        for reader, values in outcome.value.features:
+            found.add(outcome.value.case, reader, values)
+    return found.frame(), _table("geometry", geometry), _table("exclusions", excluded)
 
 
 def feature_count(parameters: Parameters) -> int:
     """Columns of the feature table for the sequences of a study."""
-    count = sum(
-        len(measure.names(parameters.radiomics, physical=sequence.physical(name, parameters)))
-        for name in parameters.cohort.sequences
-    )
+    sequences = parameters.cohort.sequences
+    count = sum(len(_radiomics_names(name, parameters)) for name in sequences)
     if parameters.deep.enabled:
-        count += len(parameters.cohort.sequences) * deep.feature_count(parameters.deep.backbone)
+        count += len(sequences) * deep.feature_count(parameters.deep.backbone, parameters.deep.pooling)
     return count
+
+
+def _radiomics_names(sequence: str, parameters: Parameters) -> list[str]:
+    settings = choice.of_sequence(sequence, parameters)
+    return measure.names(settings, physical=choice.physical(sequence, parameters))
 
 
 def preflight(parameters: Parameters, *, cases: int, readers: int) -> None:
     """Refuse, before the first case, what cannot work. Raises RadiogramError."""
-    radiomics = parameters.radiomics
-    if (radiomics.bin_count is None) == (radiomics.bin_width is None):
-        raise RadiogramError(
-            "Give either radiomics.bin_count or radiomics.bin_width, and null for the other: "
-            "add --set radiomics.bin_count=null to use the width."
-        )
-    if radiomics.bin_count and radiomics.bin_count > radiomics.maximum_levels:
-        raise RadiogramError(
-            f"radiomics.bin_count {radiomics.bin_count:,} is more than radiomics.maximum_levels "
-            f"({radiomics.maximum_levels}): 16 to 64 are usual."
-        )
+    choice.check(parameters)
+    plan.preflight(parameters)
+    labels.preflight(parameters.imaging.mask_label, parameters.cohort.sequences)
+    _check_bins(parameters)
     if parameters.deep.enabled:
         deep.weights_record(parameters.deep)
     rows, columns = cases * readers, feature_count(parameters)
@@ -131,10 +131,47 @@ def preflight(parameters: Parameters, *, cases: int, readers: int) -> None:
         )
 
 
+def _check_bins(parameters: Parameters) -> None:
+    """The study's own bins count where a sequence has no settings file."""
+    radiomics = parameters.radiomics
+    own = [name for name in parameters.cohort.sequences if choice.file_of(name, parameters) is None]
+    if (own or not radiomics.settings) and (radiomics.bin_count is None) == (radiomics.bin_width is None):
+        raise RadiogramError(
+            "Give either radiomics.bin_count or radiomics.bin_width, and null for the other: "
+            "add --set radiomics.bin_count=null to use the width."
+        )
+    counts = {"radiomics.bin_count": radiomics.bin_count}
+    for name in parameters.cohort.sequences:
+        path = choice.file_of(name, parameters)
+        if path is not None:
+            counts[f"{path.name}: binCount"] = choice.of_sequence(name, parameters).bin_count
+    for where, count in counts.items():
+        if count and count > radiomics.maximum_levels:
+            raise RadiogramError(
+                f"{where} {count:,} is more than radiomics.maximum_levels ({radiomics.maximum_levels}): "
+                "16 to 64 are usual."
+            )
+
+
+def image_rows(frame: pd.DataFrame) -> list[ImageRow]:
+    """Rows of the table `images`, in its order; its column `brain_mask` need not be there."""
+    columns = ["case", "sequence", "reader", "image", "mask"]
+    named = frame.assign(brain=frame.get("brain_mask", ""))[[*columns, "brain"]].fillna("")
+    return [ImageRow(*map(str, row[:5]), brain=str(row[5])) for row in named.itertuples(index=False)]
+
+
+def scan_files(rows: Iterable[ImageRow]) -> dict[str, str]:
+    """The image file of each sequence of one case; that of reader1 where readers were given different ones."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.reader == MAIN or row.sequence not in found:
+            found[row.sequence] = row.image
+    return found
+
+
 def _rows(frame: pd.DataFrame) -> list[ImageRow]:
     """One case's rows, readers in order within the order of the table."""
-    named = frame[["case", "sequence", "reader", "image", "mask"]].sort_values("reader", kind="stable").fillna("")
-    return [ImageRow(*map(str, row)) for row in named.itertuples(index=False)]
+    return image_rows(frame.sort_values("reader", kind="stable"))
 
 
 def _reader_count(images: pd.DataFrame, parameters: Parameters) -> int:
@@ -147,7 +184,7 @@ def _perturbed(rows: list[ImageRow], parameters: Parameters) -> list[ImageRow]:
         return []
     main = [row for row in rows if row.reader == MAIN]
     return [
-        ImageRow(row.case, row.sequence, f"perturbed{k}", row.image, row.mask, k)
+        replace(row, reader=f"perturbed{k}", perturbation=k)
         for k in range(1, parameters.imaging.perturbations + 1)
         for row in main
     ]
@@ -189,11 +226,5 @@ def _sentence(row: ImageRow, error: CaseError) -> str:
     return f"Case {row.case}, {row.sequence}, {row.reader}: {error}"
 
 
-def _feature_table(results: list[CaseResult]) -> pd.DataFrame:
-    records = [{"case": r.case, "reader": reader, **found} for r in results for reader, found in r.features]
-    return pd.DataFrame.from_records(records) if records else tables.empty("features")
-
-
-def _geometry_table(results: list[CaseResult]) -> pd.DataFrame:
-    records = [row for result in results for row in result.geometry]
-    return pd.DataFrame.from_records(records) if records else tables.empty("geometry")
+def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame.from_records(rows) if rows else tables.empty(name)

@@ -6,7 +6,9 @@ randomization), all three on the lesion's signed distance map.
 
 from __future__ import annotations
 
+import math
 import zlib
+from functools import lru_cache
 
 import numpy as np
 import SimpleITK as sitk
@@ -34,7 +36,8 @@ def perturb(lesion: sitk.Image, *, seed: int, case: str, index: int) -> sitk.Ima
     shift = rng.uniform(-TRANSLATION, TRANSLATION, 3)
     target = max(1, round(voxels * (1 + rng.uniform(-VOLUME, VOLUME))))
     near = _near(values, spacing, reach=radius)
-    depth = ndimage.shift(_depth(values[near], spacing), shift, order=1, mode="nearest")
+    packed = np.packbits(values[near]).tobytes()
+    depth = ndimage.shift(_depth(packed, values[near].shape, tuple(spacing)), shift, order=1, mode="nearest")
     depth += _contour_noise(depth.shape, spacing, radius=radius, rng=rng)
     redrawn = np.zeros_like(values, dtype=np.uint8)
     redrawn[near] = _deepest(depth, target)
@@ -50,8 +53,10 @@ def _near(values: np.ndarray, spacing: np.ndarray, *, reach: float) -> tuple[sli
     return tuple(slice(max(0, edge.start - margin), min(size, edge.stop + margin)) for edge, margin, size in edges)
 
 
-def _depth(values: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """mm below the contour; negative outside."""
+@lru_cache(maxsize=1)
+def _depth(packed: bytes, shape: tuple[int, ...], spacing: tuple[float, ...]) -> np.ndarray:
+    """mm below the contour of a mask given as bits, negative outside; kept for the next copy of the same mask."""
+    values = np.unpackbits(np.frombuffer(packed, np.uint8), count=math.prod(shape)).reshape(shape).astype(bool)
     padded = np.pad(values, 1)
     inside = ndimage.distance_transform_edt(padded, sampling=spacing)
     outside = ndimage.distance_transform_edt(~padded, sampling=spacing)
@@ -66,6 +71,9 @@ def _contour_noise(
 
 
 def _deepest(depth: np.ndarray, count: int) -> np.ndarray:
-    chosen = np.zeros(depth.size, dtype=np.uint8)
-    chosen[np.argsort(-depth, axis=None, kind="stable")[:count]] = 1
+    """1 for the `count` deepest voxels, the first of those that are equally deep."""
+    flat = depth.ravel()
+    least = np.partition(flat, flat.size - count)[flat.size - count]
+    chosen = (flat > least).astype(np.uint8)
+    chosen[np.flatnonzero(flat == least)[: count - np.count_nonzero(chosen)]] = 1
     return chosen.reshape(depth.shape)

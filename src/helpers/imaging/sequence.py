@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ import SimpleITK as sitk
 from threadpoolctl import threadpool_limits
 
 from helpers.errors import CaseError
-from helpers.imaging import deep, geometry, perturbation, preprocess, read, store
-from helpers.imaging.radiomics import measure
+from helpers.imaging import deep, geometry, grids, labels, perturbation, placement, plan, preprocess, read, store
+from helpers.imaging.radiomics import choice, measure, reference
 from helpers.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -30,6 +30,15 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """One sequence of a case where and as it is measured, and what reading it had to say."""
+
+    placed: placement.Placed
+    prepared: preprocess.Prepared
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Lesion:
     """A mask on the grid that is measured, what is reported of it, and what was repaired."""
 
@@ -43,6 +52,7 @@ class _Task:
     """One mask: the names of its entries in the store, and those of them that the store holds."""
 
     row: ImageRow
+    scans: dict[str, str]
     keys: dict[str, str]
     held: Entries
 
@@ -54,12 +64,15 @@ class _Task:
         return bool(self.keys) and not any(self.lacks(kind) for kind in self.keys)
 
 
-def measure_all(rows: Sequence[ImageRow], *, parameters: Parameters, store: Path) -> list[Measurement | CaseError]:
+def measure_all(
+    rows: Sequence[ImageRow], *, parameters: Parameters, store: Path, scans: Mapping[str, str] | None = None
+) -> list[Measurement | CaseError]:
     """A measurement of each row, or the CaseError that says why there is none; all rows share one sequence.
 
-    Rows that name the same image file are measured together.
+    Rows that name the same image file are measured together. `scans` holds the image file of each sequence of the
+    case, which registration and masks drawn on another sequence need.
     """
-    tasks = [_task(row, parameters, store) for row in rows]
+    tasks = [_task(row, {**(scans or {}), row.sequence: row.image}, parameters, store) for row in rows]
     results: dict[ImageRow, Measurement | CaseError] = {t.row: _measurement(t.held) for t in tasks if t.complete}
     for image in dict.fromkeys(task.row.image for task in tasks if not task.complete):
         missing = [task for task in tasks if task.row.image == image and not task.complete]
@@ -68,35 +81,36 @@ def measure_all(rows: Sequence[ImageRow], *, parameters: Parameters, store: Path
     return [results[row] for row in rows]
 
 
-def physical(sequence: str, parameters: Parameters) -> bool:
-    """Whether a sequence keeps its physical units."""
-    return _method(sequence, parameters) == "none"
-
-
-def _method(sequence: str, parameters: Parameters) -> str:
-    methods = parameters.imaging.normalize
-    return methods.get(sequence, methods.get("default", "zscore"))
-
-
-def _task(row: ImageRow, parameters: Parameters, folder: Path) -> _Task:
+def _task(row: ImageRow, scans: dict[str, str], parameters: Parameters, folder: Path) -> _Task:
     """Without keys where a file cannot be hashed: reading it will say why."""
     try:
-        keys = _keys(row, parameters, files=[store.digest(path) for path in (row.image, row.mask)])
-    except OSError:
+        needed = placement.needed(row.sequence, scans, imaging=parameters.imaging)
+        files = [read.digest(path) for path in needed]
+        files += [read.digest(path, what="mask", image=row.image) for path in (row.mask, row.brain) if path]
+        keys = _keys(row, parameters, files=files)
+    except (OSError, CaseError):
         keys = {}
     entries = {kind: store.read(folder, key) for kind, key in keys.items()}
-    return _Task(row, keys, {kind: entry for kind, entry in entries.items() if entry is not None})
+    return _Task(row, scans, keys, {kind: entry for kind, entry in entries.items() if entry is not None})
 
 
 def _keys(row: ImageRow, parameters: Parameters, *, files: list[str]) -> dict[str, str]:
     content = {
         "files": files,
+        "reading": read.RULES,
         "perturbation": [parameters.seed, row.case, row.perturbation] if row.perturbation else None,
-        "method": _method(row.sequence, parameters),
-        "imaging": parameters.imaging.model_dump(mode="json", exclude={"normalize", "perturbations"}),
+        "method": choice.normalization(row.sequence, parameters),
+        "sequence": _of_the_sequence(row.sequence, parameters),
+        "imaging": parameters.imaging.model_dump(
+            mode="json", exclude={"normalize", "perturbations", "mask_label", "n4"}
+        ),
     }
-    settings = parameters.radiomics.model_dump(mode="json")
-    keys = {"radiomics": store.key(kind="radiomics", settings=settings, engine=measure.engine(), **content)}
+    radiomics = {
+        "settings": choice.of_sequence(row.sequence, parameters).canonical(),
+        "physical": choice.physical(row.sequence, parameters),
+        "engine": measure.engine(parameters.radiomics.engine),
+    }
+    keys = {"radiomics": store.key(kind="radiomics", **radiomics, **content)}
     if parameters.deep.enabled:
         network = parameters.deep.model_dump(mode="json", exclude={"weights"})
         engine = deep.engine(parameters.deep, parameters.seed)
@@ -104,9 +118,17 @@ def _keys(row: ImageRow, parameters: Parameters, *, files: list[str]) -> dict[st
     return keys
 
 
+def _of_the_sequence(sequence: str, parameters: Parameters) -> dict[str, Any]:
+    """What parameters that are given by sequence mean for this one."""
+    values = labels.of_sequence(parameters.imaging.mask_label, sequence)
+    label = values if isinstance(values, int | str) else list(values)
+    return {"label": label, "n4": plan.of_sequence(parameters.imaging, sequence).n4}
+
+
 def _keep(computed: Entries, task: _Task, folder: Path) -> Measurement:
     for kind, entry in computed.items():
-        store.write(folder, task.keys[kind], entry)
+        if kind in task.keys:
+            store.write(folder, task.keys[kind], entry)
     return _measurement({**task.held, **computed})
 
 
@@ -120,54 +142,76 @@ def _compute(tasks: list[_Task], parameters: Parameters) -> list[Entries | CaseE
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # cases run side by side
     with threadpool_limits(1):
         try:
-            image = read.image(tasks[0].row.image)
-            prepared = _prepared(image, tasks[0].row, parameters)
-            lesions = [_lesion(task.row, image, prepared.scan, parameters) for task in tasks]
-            return _measured(tasks, lesions, prepared, parameters)
+            ready = _ready(tasks[0].row, tasks[0].scans, parameters)
+            lesions = [_lesion(task, ready, parameters) for task in tasks]
+            return _measured(tasks, lesions, ready.prepared, parameters)
         except CaseError as error:
             return [error] * len(tasks)
 
 
-def _prepared(image: sitk.Image, row: ImageRow, parameters: Parameters) -> preprocess.Prepared:
+def _ready(row: ImageRow, scans: dict[str, str], parameters: Parameters) -> Ready:
+    """Read the scan, lay it where it is measured, and prepare it."""
     imaging = parameters.imaging
-    method = _method(row.sequence, parameters)
+    placed, remark = _placed(row.sequence, scans, parameters)
     try:
-        return preprocess.prepare(image, method=method, clip_sd=imaging.clip_sd, spacing=imaging.spacing)
+        brain = preprocess.brain(row.brain, placed) if row.brain else None
+        steps = plan.of_sequence(imaging, row.sequence)
+        prepared = preprocess.follow(placed.scan, steps, brain=brain, name=row.image)
     except CaseError as error:
         raise CaseError(f"image {read.shown(row.image)}: {error}") from error
+    return Ready(placed, prepared, tuple(filter(None, (remark, *placed.notes, *prepared.notes))))
 
 
-def _lesion(row: ImageRow, image: sitk.Image, scan: sitk.Image, parameters: Parameters) -> Lesion | CaseError:
-    """Read, align, perturb if asked, resample and check one mask."""
+def _placed(sequence: str, scans: dict[str, str], parameters: Parameters) -> tuple[placement.Placed, str]:
     imaging = parameters.imaging
+    if imaging.register_to or imaging.mask_space not in (None, sequence):
+        return placement.placed(sequence, scans, imaging=imaging), ""
+    scan, remark = read.scan(scans[sequence])
+    return placement.Placed(scan, scan, None), remark
+
+
+def _lesion(task: _Task, ready: Ready, parameters: Parameters) -> Lesion | CaseError:
+    """Read, align, perturb if asked, carry to the scan and check one mask."""
+    row, imaging, placed = task.row, parameters.imaging, ready.placed
+    label = labels.of_sequence(imaging.mask_label, row.sequence)
+    drawn_on = task.scans.get(imaging.mask_space or row.sequence, row.image)
     try:
-        mask, value_note = read.mask(row.mask, label=imaging.mask_label)
+        mask, value_note = read.mask_on(
+            row.mask, placed.drawn_on, drawn_on, label=label, reference=imaging.mask_reference
+        )
     except CaseError as error:
         return error
     try:
-        mask, grid_note = geometry.align(mask, image, imaging.geometry_tolerance)
+        mask, grid_note = geometry.align(mask, placed.drawn_on, imaging.geometry_tolerance)
         geometry.check_lesion(sitk.GetArrayViewFromImage(mask) != 0, minimum_voxels=imaging.minimum_voxels)
         if row.perturbation:
             mask = perturbation.perturb(mask, seed=parameters.seed, case=row.case, index=row.perturbation)
-        mask = preprocess.resample_mask(mask, scan)
+        mask = grids.resample_mask(placed.carry(mask), ready.prepared.scan)
         geometry.check_lesion(sitk.GetArrayViewFromImage(mask) != 0, minimum_voxels=imaging.minimum_voxels)
     except CaseError as error:
-        return CaseError(f"mask {read.shown(row.mask)} on {read.shown(row.image)}: {error}")
-    return Lesion(mask, geometry.report(mask), tuple(filter(None, (value_note, grid_note))))
+        return CaseError(f"mask {read.shown(row.mask)} on {read.shown(drawn_on)}: {error}")
+    notes = tuple(filter(None, (*ready.notes, value_note, grid_note)))
+    return Lesion(mask, geometry.report(mask), notes)
 
 
 def _measured(
     tasks: list[_Task], lesions: list[Lesion | CaseError], prepared: preprocess.Prepared, parameters: Parameters
 ) -> list[Entries | CaseError]:
     entries: list[Any] = [{} if isinstance(lesion, Lesion) else lesion for lesion in lesions]
-    due = [i for i, task in enumerate(tasks) if isinstance(lesions[i], Lesion) and task.lacks("radiomics")]
+    due = [i for i, task in enumerate(tasks) if isinstance(lesions[i], Lesion) and not _held(task, "radiomics")]
     measured = _radiomics([tasks[i] for i in due], [lesions[i] for i in due], prepared, parameters)
     for i, found in zip(due, measured, strict=True):
         entries[i] = found if isinstance(found, CaseError) else {"radiomics": found}
-    for i, task in enumerate(tasks):
-        if not isinstance(entries[i], CaseError) and task.lacks("deep"):
-            entries[i]["deep"] = _deep(lesions[i], prepared, parameters)
+    if parameters.deep.enabled:
+        due = [i for i, task in enumerate(tasks) if not isinstance(entries[i], CaseError) and not _held(task, "deep")]
+        shown = [(prepared.scan, lesions[i].mask, prepared.window) for i in due]
+        for i, found in zip(due, deep.features_of(shown, deep=parameters.deep, seed=parameters.seed), strict=True):
+            entries[i]["deep"] = {"features": found}
     return entries
+
+
+def _held(task: _Task, kind: str) -> bool:
+    return kind in task.held
 
 
 def _radiomics(
@@ -176,9 +220,10 @@ def _radiomics(
     if not tasks:
         return []
     arrays = [sitk.GetArrayFromImage(lesion.mask) != 0 for lesion in lesions]
-    units = physical(tasks[0].row.sequence, parameters)
+    sequence, engine = tasks[0].row.sequence, reference if parameters.radiomics.engine == "pyradiomics" else measure
+    settings, units = choice.of_sequence(sequence, parameters), choice.physical(sequence, parameters)
     try:
-        found = measure.features(prepared.scan, arrays, settings=parameters.radiomics, physical=units)
+        found = engine.features(prepared.scan, arrays, settings=settings, physical=units)
     except CaseError as error:
         raise CaseError(f"image {read.shown(tasks[0].row.image)}: {error}") from error
     return [_radiomics_entry(*one) for one in zip(tasks, lesions, found, strict=True)]
@@ -189,8 +234,3 @@ def _radiomics_entry(task: _Task, lesion: Lesion, found: measure.Measured | Case
         return CaseError(f"mask {read.shown(task.row.mask)} on {read.shown(task.row.image)}: {found}")
     note = "; ".join(filter(None, (*lesion.notes, found.note)))
     return {"features": found.features, "geometry": {**lesion.report, "gray_levels": found.gray_levels, "note": note}}
-
-
-def _deep(lesion: Lesion, prepared: preprocess.Prepared, parameters: Parameters) -> dict[str, Any]:
-    scan, window = prepared.scan, prepared.window
-    return {"features": deep.features(scan, lesion.mask, deep=parameters.deep, window=window, seed=parameters.seed)}
