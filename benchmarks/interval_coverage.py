@@ -1,4 +1,4 @@
-"""Coverage of the 95 % intervals and type I error of the tests, by simulation: python benchmarks/coverage.py."""
+"""Coverage of the 95 % intervals and type I error of the tests, by simulation: python benchmarks/interval_coverage.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a method misses its band in simulation, why, and what the reader should do; measured by benchmarks/coverage.py.
+"""Where a method misses its band in simulation, why, and what the reader should do; measured by benchmarks/interval_coverage.py.
 
 A 95 % interval should hold the truth in 93.5 to 96.5 % of studies, and a test at 5 % reject a true hypothesis in 4 to 6 %.
 """

@@ -1,123 +1,161 @@
-"""Deep features of a lesion: the slices where it is largest, through a 2-D network that was trained on photographs."""
+"""Deep features of a lesion: its largest slices through a 2-D network that was trained on photographs."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
-from helpers.imaging import geometry, preprocess
-from helpers.imaging.weights import default_configuration, file_digest, load, weights_path, weights_record
+from helpers.errors import RadiogramError
+from helpers.imaging import weights
+from helpers.imaging.slices import axial, largest_slices, patches
 from helpers.parameters import Deep
 
-if TYPE_CHECKING:
-    import torch
+__all__ = [
+    "axial",
+    "engine",
+    "feature_count",
+    "features",
+    "features_of",
+    "largest_slices",
+    "patches",
+    "sentence",
+    "weights_record",
+]
 
-__all__ = ["engine", "features", "feature_count", "load_backbone", "patches", "weights_record"]
+Window = tuple[float, float] | None  # intensities of black and white
 
 WIDTHS = {"convnext_tiny": 768}  # known without importing timm, which takes seconds
-ENGINE = 1  # raised when a change here changes a feature
-MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)  # of ImageNet's red, green and blue
-SD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+ENGINE = 2  # raised when a change here changes a feature
+
+
+def weights_record(deep: Deep) -> dict[str, str]:
+    """name, sha256, license and source of the weights a study uses; "random" has neither hash nor license.
+
+    Raises RadiogramError when the weights or the runtime cannot be had, or the backbone takes no images of that
+    size: call it before the first case.
+    """
+    if deep.runtime == "openvino":
+        _openvino_version()
+    if deep.backbone not in WIDTHS:
+        _check_size(deep)
+    return weights.weights_record(deep)
 
 
 def engine(deep: Deep, seed: int) -> dict[str, Any]:
-    """Versions and weights that decide the numbers; part of every key of the store."""
+    """Versions and weights that decide the numbers; part of every key of the store, beside the parameters."""
     random = deep.weights == "random"
-    weights = f"random {seed}" if random else file_digest(weights_path(deep.backbone, deep.weights))
+    source = f"random {seed}" if random else weights.file_digest(weights.weights_path(deep.backbone, deep.weights))
     versions = {name: metadata.version(name) for name in ("torch", "timm", "simpleitk")}
-    return {"engine": ENGINE, "weights": weights, **versions}
+    if deep.runtime == "openvino":
+        versions["openvino"] = _openvino_version()
+    return {"engine": ENGINE, "weights": source, **versions}
 
 
-def features(
-    scan: sitk.Image, lesion: sitk.Image, *, deep: Deep, window: tuple[float, float] | None, seed: int
-) -> dict[str, float]:
-    """deep_0, deep_1, ...: the network's pooled last layer, averaged over the slices; `lesion` is 0/1 on that grid.
+def features(scan: sitk.Image, lesion: sitk.Image, *, deep: Deep, window: Window, seed: int) -> dict[str, float]:
+    """deep_0, deep_1, ...: the network's pooled last layer, pooled over the slices; `lesion` is 0/1 on that grid.
 
-    The slices of one lesion always form one batch, and the network runs on one thread: the same floats
-    whatever else is computed, and by however many processes.
+    With `mean_max` pooling deep_max_0, ... follow the means. The squares of one lesion share their batches with no
+    other's, and the network runs on one thread: the same floats whatever else is computed, in whatever order.
     """
-    import torch
+    from helpers.imaging.deep_backend import forward
 
-    torch.set_num_threads(1)  # of the calling thread, so here and not once a process
-    network = load_backbone(deep, seed)
-    batch = torch.from_numpy(patches(scan, lesion, deep=deep, window=window))
-    with torch.inference_mode():
-        pooled = network(batch).mean(dim=0).double().tolist()
-    return {f"deep_{i}": value for i, value in enumerate(pooled)}
+    vectors = forward(deep, seed)(patches(scan, lesion, deep=deep, window=window))
+    return {f"deep_{name}": float(value) for name, value in _pooled(vectors, deep.pooling)}
 
 
-def patches(scan: sitk.Image, lesion: sitk.Image, *, deep: Deep, window: tuple[float, float] | None) -> np.ndarray:
-    """Network input (slices, 3, size, size), float32: squares of the largest axial slices, `margin` mm beyond it.
+def features_of(
+    lesions: Sequence[tuple[sitk.Image, sitk.Image, Window]], *, deep: Deep, seed: int, threads: int = 1
+) -> list[dict[str, float]]:
+    """`features` of many (scan, lesion, window), such as a case's sequences and readers, in their order.
 
-    `window` gives the intensities of black and white; None takes them from the lesion's own box, as where units
-    are physical (an SUV map) the body does not set the scale.
+    Lesions run side by side on `threads`; the network is loaded once and the floats are those of `features`.
     """
-    oriented = axial(scan)
-    values = sitk.GetArrayViewFromImage(oriented)
-    mask = sitk.GetArrayFromImage(axial(lesion)) != 0
-    spacing = np.array(oriented.GetSpacing())[1::-1]  # y, x
-    box = geometry.box(mask)
-    low, high = window or np.percentile(values[box], preprocess.WINDOW)
-    # The square and the slices are the lesion's, not a slice's: all patches of a lesion share one scale.
-    grid = _square(box[1:], spacing, margin=deep.margin, size=deep.size)
-    chosen = largest_slices(mask, deep.slices)
-    slices = [ndimage.map_coordinates(values[z], grid, order=1, mode="nearest") for z in chosen]
-    gray = np.clip((np.stack(slices) - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)
-    return np.ascontiguousarray((gray[:, None] - MEAN[:, None, None]) / SD[:, None, None])
+    from helpers.imaging.deep_backend import forward
+
+    forward(deep, seed)  # before the threads ask for it
+    one = partial(_features_of_one, deep=deep, seed=seed)
+    if threads == 1:
+        return [one(lesion) for lesion in lesions]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(one, lesions))
 
 
-def largest_slices(mask: np.ndarray, count: int) -> list[int]:
-    """Positions of the `count` axial slices of largest lesion area, ascending; fewer where the lesion has fewer."""
-    areas = np.count_nonzero(mask, axis=(1, 2))
-    chosen = np.argsort(-areas, kind="stable")[:count]
-    return sorted(int(z) for z in chosen if areas[z])
-
-
-def axial(volume: sitk.Image) -> sitk.Image:
-    """The volume with its third axis along the body and rows from front to back, however it was acquired."""
-    return sitk.DICOMOrient(volume, "LPS")
-
-
-def _square(box: tuple[slice, slice], spacing: np.ndarray, *, margin: float, size: int) -> np.ndarray:
-    """Positions (2, size, size) in voxels, y then x, of the centers of the pixels of a square of lesion and margin."""
-    center = np.array([(edge.start + edge.stop - 1) / 2 for edge in box]) * spacing
-    side = max((edge.stop - edge.start) * s for edge, s in zip(box, spacing, strict=True)) + 2 * margin
-    offset = ((np.arange(size) + 0.5) / size - 0.5) * side
-    y, x = ((center[axis] + offset) / spacing[axis] for axis in range(2))
-    return np.stack(np.meshgrid(y, x, indexing="ij"))
-
-
-@lru_cache(maxsize=2)
-def load_backbone(deep: Deep, seed: int) -> torch.nn.Module:
-    """The network without classifier, in evaluation mode; loaded once a process.
-
-    Raises RadiogramError for an unknown backbone or weights that are not there or do not fit.
-    """
-    import timm
-    import torch
-
-    default_configuration(deep.backbone)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = timm.create_model(deep.backbone, pretrained=False, num_classes=0)
-    if deep.weights != "random":
-        load(network, weights_path(deep.backbone, deep.weights))
-    return network.eval()
+def sentence(deep: Deep, versions: Mapping[str, str]) -> str:
+    """How the features were computed, for the methods of a report; `versions` by package name."""
+    trained = {"random": "with random, untrained weights", "imagenet": "pretrained on ImageNet"}
+    pooled = {"mean": "averaged", "max": "reduced to the maximum", "mean_max": "reduced to the mean and the maximum"}
+    cited = " [@liu2022]" if "convnext" in deep.backbone else ""
+    several = deep.slices > 1 or deep.slices_rule == "2.5d_planes"
+    return (
+        f"Deep features are the pooled activations of `{deep.backbone}`{cited} in timm {versions.get('timm', '')}, "
+        f"{trained.get(deep.weights, 'with weights read from a local file')}, run by {_run_by(deep, versions)}, on the "
+        f"{_slices_shown(deep)}, cropped {deep.margin:g} mm around the lesion and resized to {deep.size} x {deep.size} "
+        f"pixels{', ' + pooled[deep.pooling] + ' over slices' if several else ''}."
+    )
 
 
 @lru_cache
-def feature_count(backbone: str) -> int:
-    """Length of the network's pooled last layer. Raises RadiogramError for an unknown backbone."""
+def feature_count(backbone: str, pooling: str = "mean") -> int:
+    """Deep features a sequence. Raises RadiogramError for an unknown backbone."""
+    return _width(backbone) * (2 if pooling == "mean_max" else 1)
+
+
+def _openvino_version() -> str:
+    try:
+        return metadata.version("openvino")
+    except metadata.PackageNotFoundError as error:
+        raise RadiogramError(
+            "deep.runtime openvino needs the package openvino, which is not installed: run `pip install openvino` in "
+            "this environment, or set deep.runtime=torch."
+        ) from error
+
+
+def _check_size(deep: Deep) -> None:
+    configured = weights.default_configuration(deep.backbone)
+    side = configured.get("input_size", (3, deep.size, deep.size))[-1]
+    if configured.get("fixed_input_size") and side != deep.size:
+        raise RadiogramError(
+            f"deep.size: {deep.backbone} takes images of {side} x {side} pixels and no others: set deep.size={side}."
+        )
+
+
+def _width(backbone: str) -> int:
     if backbone in WIDTHS:
         return WIDTHS[backbone]
-    import timm
-    import torch
+    from helpers.imaging.deep_backend import width
 
-    default_configuration(backbone)
-    with torch.device("meta"):
-        return timm.create_model(backbone, pretrained=False, num_classes=0).num_features
+    return width(backbone)
+
+
+def _features_of_one(lesion: tuple[sitk.Image, sitk.Image, Window], *, deep: Deep, seed: int) -> dict[str, float]:
+    scan, mask, window = lesion
+    return features(scan, mask, deep=deep, window=window, seed=seed)
+
+
+def _pooled(vectors: np.ndarray, pooling: str) -> list[tuple[str, float]]:
+    """(name, value) of one lesion's vectors (squares, width); max over squares alone keeps the plain numbers as names."""
+    parts = {"mean": vectors.mean(axis=0), "max": vectors.max(axis=0)}
+    if pooling != "mean_max":
+        return [(str(i), value) for i, value in enumerate(parts[pooling])]
+    means = [(str(i), value) for i, value in enumerate(parts["mean"])]
+    return means + [(f"max_{i}", value) for i, value in enumerate(parts["max"])]
+
+
+def _run_by(deep: Deep, versions: Mapping[str, str]) -> str:
+    name = {"torch": "PyTorch", "openvino": "OpenVINO"}[deep.runtime]
+    precision = {"float32": "single", "bfloat16": "bfloat16"}[deep.precision]
+    return " ".join(filter(None, (name, versions.get(deep.runtime), f"in {precision} precision")))
+
+
+def _slices_shown(deep: Deep) -> str:
+    kind = "slice" if deep.slices_rule == "2.5d_planes" else "axial slice"
+    number = "" if deep.slices == 1 else f"{deep.slices} "
+    colors = "" if deep.slices_rule == "largest" else ", each with its two neighbors as the color channels"
+    planes = ", in each of the axial, coronal and sagittal planes" if deep.slices_rule == "2.5d_planes" else ""
+    return f"{number}{kind}{'' if deep.slices == 1 else 's'} of largest lesion area{colors}{planes}"

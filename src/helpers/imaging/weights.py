@@ -24,6 +24,7 @@ TORCHVISION_BLOCK = {
     "block.5": "mlp.fc2",
     "layer_scale": "gamma",
 }
+IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 UNOPENED = "cannot be opened as weights: give a file of tensors saved by torch.save or safetensors"
 
 
@@ -93,6 +94,12 @@ def default_configuration(backbone: str) -> dict[str, Any]:
         raise RadiogramError(f"deep.backbone: timm knows no model {backbone}.{hint}")
     found = timm.get_pretrained_cfg(backbone, allow_unregistered=False)
     return found.to_dict() if found else {}
+
+
+def color_scale(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of red, green and blue, of 0 to 1, that the backbone's default weights were trained with."""
+    configured = default_configuration(backbone)
+    return configured.get("mean") or IMAGENET_MEAN, configured.get("std") or IMAGENET_SD
 
 
 def load(model: torch.nn.Module, path: Path) -> None:
