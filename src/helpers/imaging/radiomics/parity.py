@@ -21,6 +21,7 @@ from helpers.imaging.radiomics.settings import Settings
 TOLERANCE = 1e-6  # relative
 UNMADE = "lbp-3D-"
 NEAR_ZERO = 1e-3  # values smaller than this are compared as if they were this large: 1e-9 absolute
+CANCELED = 1e-6  # share of its terms below which a cluster shade is what rounding left of them
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,20 @@ class Trial:
     seconds_reference: float
 
 
-def difference(ours: float, theirs: float) -> float:
-    """Relative to theirs, or to NEAR_ZERO where theirs is smaller; 0 for two NaN, infinite for one."""
+def difference(ours: float, theirs: float, *, least: float = NEAR_ZERO) -> float:
+    """Relative to theirs, or to `least` where theirs is smaller; 0 for two NaN, infinite for one."""
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
         return 0.0
-    gap = abs(ours - theirs) / max(abs(theirs), NEAR_ZERO)
+    gap = abs(ours - theirs) / max(abs(theirs), least)
     return math.inf if math.isnan(gap) else gap
+
+
+def _least(name: str, theirs: Mapping[str, float]) -> float:
+    """What counts as near zero: a cluster shade sums cubes of either sign, as large as the tendency's 3/2 power."""
+    tendency = (
+        theirs.get(name.replace("ClusterShade", "ClusterTendency"), 0.0) if name.endswith("_ClusterShade") else 0.0
+    )
+    return max(NEAR_ZERO, CANCELED * tendency**1.5) if tendency > 0 else NEAR_ZERO
 
 
 def compare(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Comparison:
@@ -58,7 +67,10 @@ def compare(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Compariso
     """
     if not any(name.startswith(UNMADE) for name in theirs):
         ours = {name: value for name, value in ours.items() if not name.startswith(UNMADE)}
-    gaps = {name: difference(ours.get(name, math.inf), theirs.get(name, -math.inf)) for name in {**theirs, **ours}}
+    gaps = {
+        name: difference(ours.get(name, math.inf), theirs.get(name, -math.inf), least=_least(name, theirs))
+        for name in {**theirs, **ours}
+    }
     worst = max(gaps, key=gaps.get, default="")
     return Comparison(len(gaps), gaps.get(worst, 0.0), worst, sum(not gap <= TOLERANCE for gap in gaps.values()))
 
