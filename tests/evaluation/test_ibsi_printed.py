@@ -11,6 +11,7 @@ def test_every_value_of_the_table_is_printed_and_counted_once():
     assert printed["Feature"].is_unique and printed["Code"].str.len().eq(4).all()
     said = ibsi_printed.numbers(table)["agreement"]
     agreeing = int((table["agrees"] == "yes").sum())
+    assert "intensity kurtosis (3 is not subtracted)" in ibsi_printed.numbers(table)["conversion"]
     assert said.startswith(f"{agreeing} of {len(table)} values agree to three significant digits")
 
 

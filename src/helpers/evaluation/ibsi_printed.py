@@ -7,7 +7,7 @@ import pandas as pd
 from helpers import prose
 from helpers.imaging.radiomics import ibsi
 
-AGREES = {"yes": "yes", "after conversion": "after conversion", "no": "no"}
+AGREES = ("yes", "after conversion", "no")
 CLASSES = {
     "shape": "Shape", "firstorder": "First order", "glcm": "Co-occurrence", "glrlm": "Run length", "glszm": "Size zone",
     "gldm": "Dependence", "ngtdm": "Neighboring gray tone",
@@ -18,9 +18,8 @@ def values(table: pd.DataFrame) -> pd.DataFrame:
     """A feature a row: class with the manual's name, its code, both values, and whether they agree."""
     rows = []
     for row in table.itertuples():
-        said = AGREES[row.agrees] + (f" ({row.remark})" if row.remark else "")
         kind = CLASSES.get(row[1], row[1])  # `class` is no attribute
-        rows.append((f"{kind}: {row.name}", row.code, said, _digits(row.reference), _digits(row.measured)))
+        rows.append((f"{kind}: {row.name}", row.code, row.agrees, _digits(row.reference), _digits(row.measured)))
     columns = ["Feature", "Code", "Agrees", "Manual", "Engine"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -31,7 +30,7 @@ def numbers(table: pd.DataFrame) -> dict[str, str]:
     same, converted, other = (int(counts.get(name, 0)) for name in AGREES)
     clauses = [f"{same} of {len(table)} values agree to three significant digits"]
     if converted:
-        clauses.append(f"{converted} once the difference of definition that the table names is taken out")
+        clauses.append(f"{converted} once a difference of definition is taken out")
     clauses.append(f"{other} do not" if other else "none differs otherwise")
     aggregated = [f"“{name}”" for name in dict.fromkeys(table["aggregation"]) if name]
     return {
@@ -39,9 +38,17 @@ def numbers(table: pd.DataFrame) -> dict[str, str]:
         "aggregation": f"Matrices are aggregated as the manual calls {prose.listing(aggregated)}."
         if aggregated
         else "",
+        "conversion": _conversion(table),
         "preparation": " ".join(ibsi.PREPARATION),
     }
 
 
+def _conversion(table: pd.DataFrame) -> str:
+    """Which features are defined otherwise, and how."""
+    converted = table[table["agrees"] == "after conversion"]
+    told = [f"{prose.listing(list(own['name']))} ({remark})" for remark, own in converted.groupby("remark", sort=False)]
+    return f"Defined otherwise by PyRadiomics: {'; '.join(told)}." if told else ""
+
+
 def _digits(value: float) -> str:
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    return f"{float(f'{value:.3g}'):,g}".replace("-", "\N{MINUS SIGN}")
