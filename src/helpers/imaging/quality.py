@@ -20,7 +20,7 @@ from helpers.imaging.formats.source import mask_object
 from helpers.imaging.grids import resample_mask
 from helpers.parameters import Imaging
 from helpers.statistics import agreement
-from helpers.tables import empty
+from helpers.tables import DECLARED, empty
 
 LOW_DICE = 0.7  # below it two readers did not outline the same thing
 FEW_LEVELS, MANY_LEVELS = 8, 100  # outside them, texture says little or counts noise
@@ -193,5 +193,5 @@ def intensities(features: pd.DataFrame, geometry: pd.DataFrame, sequences: Seque
         own = pd.DataFrame(columns).assign(case=main.index, sequence=sequence)
         own["gray_levels"] = levels[sequence].reindex(main.index).to_numpy(float) if sequence in levels else np.nan
         rows.append(own.reset_index(drop=True))
-    found = pd.concat(rows, ignore_index=True)
-    return found[["case", "sequence", "lowest", "median", "highest", "gray_levels"]]
+    found = pd.concat(rows, ignore_index=True) if rows else empty("intensities")
+    return found[list(DECLARED["intensities"].names)]
