@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,19 +11,11 @@ from matplotlib.figure import Figure
 
 from helpers.figures import grid, names, theme
 
+if TYPE_CHECKING:
+    from helpers.imaging.overview import Step
+
 LINES = 3  # of sequences that are shown
 MARGIN, GAP, TOP, HISTOGRAM, FOOT, WIDEST = 2.0, 4.0, 10.0, 9.0, 6.5, 40.0  # mm
-
-
-class Step(Protocol):
-    """A step of a sequence: its name, its words, the slice after it (pixel in mm y, x), and the head's intensities."""
-
-    sequence: str
-    name: str
-    words: str
-    image: np.ndarray
-    pixel: tuple[float, float]
-    values: np.ndarray
 
 
 @theme.drawn

@@ -9,7 +9,7 @@ import numpy as np
 from helpers import prose
 from helpers.figures import names
 from helpers.figures.contact_sheet import Tile, readers_of
-from helpers.figures.preprocessing import Step
+from helpers.imaging.overview import Step
 
 
 def alt_contact_sheet(tiles: Sequence[Tile]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import cycle, islice, product
@@ -10,7 +11,7 @@ from itertools import cycle, islice, product
 import numpy as np
 from numba import njit
 
-from helpers.errors import CaseError
+from helpers.errors import CaseError, RadiogramError
 from helpers.imaging.radiomics.discretize import Levels
 from helpers.imaging.radiomics.settings import Settings
 
@@ -127,6 +128,24 @@ def _pad_all(levels: Levels, reach: int) -> Padded:
 
 def _narrowest(highest: int) -> type:
     return next(width for width in WIDTHS if highest <= np.iinfo(width).max)
+
+
+def weights(
+    steps: np.ndarray,
+    spacing: tuple[float, float, float],
+    norm: str | None,
+    *,
+    rules: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+) -> np.ndarray | None:
+    """A weight for each step (n, 3) by the rule of that norm, from its sizes in mm; None where directions stay apart.
+
+    Raises RadiogramError for a norm without a rule.
+    """
+    if norm is None:
+        return None
+    if norm not in rules:
+        raise RadiogramError(f"radiomics weightingNorm {norm} is unknown: choose from {', '.join(rules)}.")
+    return rules[norm](np.abs(steps) * np.array(spacing, dtype=float))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from helpers.errors import RadiogramError
 from helpers.imaging.radiomics import angles
 from helpers.imaging.radiomics.angles import Padded
 from helpers.imaging.radiomics.settings import Settings
@@ -62,15 +61,7 @@ def weighted_offsets(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Steps within the flat box along every direction, and the directions' weights (None: kept apart)."""
     steps = angles.directions(box.size, settings=settings, both=False, distances=settings.distances)
-    return steps @ box.strides, _weights(steps, spacing, settings.weighting_norm)
-
-
-def _weights(steps: np.ndarray, spacing: tuple[float, float, float], norm: str | None) -> np.ndarray | None:
-    if norm is None:
-        return None
-    if norm not in WEIGHTS:
-        raise RadiogramError(f"radiomics weightingNorm {norm} is unknown: choose from {', '.join(WEIGHTS)}.")
-    return WEIGHTS[norm](np.abs(steps) * np.array(spacing, dtype=float))
+    return steps @ box.strides, angles.weights(steps, spacing, settings.weighting_norm, rules=WEIGHTS)
 
 
 def table(box: Padded, offsets: np.ndarray) -> np.ndarray:

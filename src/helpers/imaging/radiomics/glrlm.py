@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from helpers.errors import RadiogramError
 from helpers.imaging.radiomics import angles, emphasis
 from helpers.imaging.radiomics.angles import Padded
 from helpers.imaging.radiomics.discretize import Levels
@@ -49,7 +48,7 @@ def measure(levels: Levels, *, spacing: tuple[float, float, float], settings: Se
     """
     box = angles.padded(levels)
     steps = angles.directions(box.size, settings=settings, both=False, distances=(1,))
-    weights = _weights(steps, spacing, settings.weighting_norm)
+    weights = angles.weights(steps, spacing, settings.weighting_norm, rules=WEIGHTS)
     lengths = np.arange(1.0, max(box.size) + 1)
     entries = _entries(box, steps, weights)
     values = emphasis.measure(*entries, box.present, lengths)[:, PLACES]
@@ -60,14 +59,6 @@ def measure(levels: Levels, *, spacing: tuple[float, float, float], settings: Se
     if len(values) == 1:  # one direction without runs: in PyRadiomics, sums of nothing that are not divided
         means[[NAMES.index("RunEntropy"), NAMES.index("RunVariance")]] = 0.0
     return means
-
-
-def _weights(steps: np.ndarray, spacing: tuple[float, float, float], norm: str | None) -> np.ndarray | None:
-    if norm is None:
-        return None
-    if norm not in WEIGHTS:
-        raise RadiogramError(f"radiomics weightingNorm {norm} is unknown: choose from {', '.join(WEIGHTS)}.")
-    return WEIGHTS[norm](np.abs(steps) * np.array(spacing, dtype=float))
 
 
 def _entries(
