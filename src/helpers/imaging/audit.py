@@ -74,18 +74,15 @@ def numbers(audit: pd.DataFrame, parameters: Parameters) -> dict[str, str]:
 
 
 def remarks(audit: pd.DataFrame) -> list[str]:
-    """A sentence for each mask that PyRadiomics measures otherwise, or could not measure; empty when all is well."""
-    found = []
-    for row in audit.itertuples():
-        where = f"Case {row.case}, {row.sequence}, {row.reader}"
-        if row.note:
-            found.append(f"{where}: not audited: {row.note}")
-        elif row.beyond:
-            worst = f"{row.worst_feature} by {row.worst_relative_difference:.2g}"
-            found.append(
-                f"{where}: {row.beyond:,} of {row.features:,} features differ from PyRadiomics' by more than "
-                f"{parity.TOLERANCE:g}, most of all {worst}: set radiomics.engine=pyradiomics, and report it."
-            )
+    """What is not well, in counts: the page names no case, the table `audit` does. Empty when all is well."""
+    found, unequal, unmeasured = [], int((audit["beyond"] > 0).sum()), int((audit["note"] != "").sum())
+    if unequal:
+        found.append(
+            f"{prose.count(int(audit['beyond'].sum()), 'feature')} of {prose.count(unequal, 'mask')} lay more than "
+            f"{parity.TOLERANCE:g} (relative) from PyRadiomics' value: set radiomics.engine=pyradiomics, and report it. The table audit names the cases."
+        )
+    if unmeasured:
+        found.append(f"{prose.count(unmeasured, 'mask')} could not be audited; the table audit says why.")
     return found
 
 
