@@ -79,7 +79,8 @@ def remarks(audit: pd.DataFrame) -> list[str]:
     if unequal:
         found.append(
             f"{prose.count(int(audit['beyond'].sum()), 'feature')} of {prose.count(unequal, 'mask')} lay more than "
-            f"{parity.TOLERANCE:g} (relative) from PyRadiomics' value: set radiomics.engine=pyradiomics, and report it. The table audit names the cases."
+            f"{parity.TOLERANCE:g} (relative) from PyRadiomics' value: set radiomics.engine=pyradiomics, and report "
+            "it. The table audit names the cases."
         )
     if unmeasured:
         found.append(f"{prose.count(unmeasured, 'mask')} could not be audited; the table audit says why.")
