@@ -4,12 +4,18 @@ BIN := .venv/bin
 STUDY ?= demo
 ARGS ?=
 
-.PHONY: report test test-all lab lint env requirements
+# Tests of one file share what they made, so they stay in one process; a process a core, but no more than eight.
+SHARED_OUT := -n logical --maxprocesses 8 --dist loadfile
+
+.PHONY: report test test-fast lab lint env requirements
 report: env  ## run a study through every notebook to runs/<study>/report.html (STUDY=demo, ARGS="--set key=value")
 	@$(BIN)/radiogram report $(STUDY) $(ARGS)
 
 test: env  ## every test, the slow ones too
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SHARED_OUT)
+
+test-fast: env  ## the tests without the slow ones, under two minutes
+	@$(BIN)/python -m pytest -m "not slow" $(SHARED_OUT)
 
 lab: env  ## JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -62,7 +62,7 @@ class Trial:
         self.folder, self.sheet, self.values = folder, sheet, {}
         self.settings = [
             "modeling.folds=3",
-            "execution.workers=1",
+            "execution.isolated=false",  # sentences are the same from a process of its own: see test_cluster
             "deep.enabled=false",
             "cohort.max_excluded_fraction=0.2",
         ]

@@ -164,6 +164,7 @@ def test_each_process_is_made_ready_once_and_keeps_to_one_thread():
     assert len({o.value for o in run(process, range(4), workers=1)} - {os.getpid()}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_processes_that_cannot_begin_end_the_run_with_the_reason(workers):
     with pytest.raises(RadiogramError, match="the kernels cannot be loaded"):

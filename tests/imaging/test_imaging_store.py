@@ -158,6 +158,7 @@ for turn in range(150):
 """
 
 
+@pytest.mark.slow
 def test_readers_of_an_entry_that_two_processes_write_see_one_of_the_two_whole(tmp_path):
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     writers = [subprocess.Popen([*command, str(own)]) for own in (1, 2)]
