@@ -19,9 +19,12 @@ class Group(BaseModel):
 
 
 class Endpoint(Group):
+    """Two outcomes; where the column holds numbers, such as Ki-67 in percent, positive from `cut` on."""
+
     name: str
     positive: str
     negative: str
+    cut: float | None = None
 
 
 class Baseline(Group):
@@ -46,6 +49,9 @@ class Cohort(Group):
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     sequences: tuple[str, ...]
     clinical: tuple[str, ...]
+    dose: str | None
+    target: str | None
+    plan: tuple[str, ...]
     baselines: tuple[Baseline, ...]
     part_column: str | None
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
@@ -66,6 +72,8 @@ class Phantom(Group):
     shape: tuple[Count, Count, Count]
     spacing: tuple[Positive, Positive, Positive]
     missing_fraction: Fraction
+    visibility: Annotated[float, Field(ge=1)]
+    clinical_signal: Annotated[float, Field(ge=0)]
     readers: Count
     reader_auc: Annotated[float, Field(gt=0.5, lt=1)]
     reader_trust: Fraction
@@ -146,6 +154,91 @@ class Modeling(Group):
     folds: Annotated[int, Field(ge=2)]
 
 
+Architecture = Literal[
+    "resnet10", "resnet50", "resnet10_monai", "vgg11", "vgg16", "mresnet", "densenet121", "convnext", "transformer"
+]
+Input = Literal["images", "clinical", "plan"]
+
+
+class Network(Group):
+    """One network of a study; what is left out is every sequence, and every endpoint at once."""
+
+    name: Annotated[str, Field(pattern=r"^\w[\w -]*$")]
+    architecture: Architecture
+    sequences: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    fusion: Literal["early", "late"] = "early"
+    weights: str = "random"
+    inputs: Annotated[tuple[Input, ...], Field(min_length=1)] = ("images",)
+    combine: Literal["attention", "concatenation"] = "attention"
+    guide: Literal["none", "dose", "target", "lesion"] = "none"
+
+
+class Fusion(Group):
+    """A logistic regression on the out-of-fold scores of other models, and on clinical variables: all (true) or some.
+
+    Without members it is a model of those variables alone, such as age.
+    """
+
+    name: Annotated[str, Field(pattern=r"^\w[\w -]*$")]
+    members: tuple[str, ...] = ()
+    clinical: bool | tuple[str, ...] = False
+
+
+class Volumes(Group):
+    extent: Literal["lesion", "whole"]
+    margin: Annotated[float, Field(ge=0)]
+    size: tuple[Count, Count, Count]
+    missing: Literal["exclude", "mask"]
+    outside: Literal["keep", "blank"]
+    prescription: Positive | None
+
+
+class Networks(Group):
+    models: tuple[Network, ...]
+    fusions: tuple[Fusion, ...]
+    seeds: Count
+    inner_fraction: Annotated[float, Field(gt=0, lt=0.5)]
+    epochs: Count
+    patience: Count
+    batch: Count
+    learning_rate: Positive
+    trunk_rate: Annotated[float, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    imbalance: Literal["weights", "focal", "none"]
+    augment: bool
+    width: Count
+    backbone: str
+    slices: Count
+    modality_dropout: Annotated[float, Field(ge=0, lt=1)]
+    precision: Literal["32", "bf16-mixed", "16-mixed"]
+    accelerator: Literal["auto", "cpu", "gpu"]
+    devices: Count
+    hours: Positive
+
+
+class Pretraining(Group):
+    objective: Literal["restore_contrast", "mae"]
+    folder: Path | None
+    sequences: tuple[str, ...]
+    patch: Count
+    width: Count
+    depth: Count
+    heads: Count
+    epochs: Count
+    batch: Count
+    learning_rate: Positive
+    temperature: Positive
+    masked: Annotated[float, Field(gt=0, lt=1)]
+    probe_labels: Count
+
+
+class Explanation(Group):
+    models: tuple[str, ...]
+    cases: Count
+
+
 class Statistics(Group):
     level: Annotated[float, Field(gt=0.5, lt=1)]
     bootstrap: Annotated[int, Field(ge=100)]
@@ -205,6 +298,10 @@ class Parameters(Group):
     deep: Deep
     selection: Selection
     modeling: Modeling
+    volumes: Volumes
+    networks: Networks
+    pretraining: Pretraining
+    explanation: Explanation
     statistics: Statistics
     validation: Validation
     readers: Readers

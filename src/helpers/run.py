@@ -23,7 +23,7 @@ from helpers.tables import full_disk, write_whole
 
 PACKAGES = (
     "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "pyradiomics", "SimpleITK", "torch", "timm", "numba",
-    "matplotlib", "papermill",
+    "matplotlib", "papermill", "lightning", "monai", "shap",
 )  # fmt: skip
 QUIET = ["--IPKernelApp.log_level=CRITICAL"]  # a kernel's remarks on its own transport help nobody here
 NOT_COMPUTING = ("reporting", "cli.py", "run.py")
@@ -202,6 +202,7 @@ def provenance(study: Study, stages: Sequence[Stage]) -> Path:
         "notebooks": {s.name: hashlib.sha256(_notebook(s.name).read_bytes()).hexdigest() for s in stages},
         "helpers": _foundation(study),
         "weights": _weights(study),
+        "networks": _networks(study),
         "seconds": seconds,
         "kept": [s.name for s in stages if s.kept],
         "fits": _fits(study),
@@ -217,6 +218,13 @@ def _weights(study: Study) -> dict[str, Any] | None:
     from helpers.imaging import deep
 
     return deep.weights_record(study.parameters.deep)
+
+
+def _networks(study: Study) -> list[dict[str, Any]]:
+    """What each network started from, as its stage recorded it."""
+    if "06_networks" not in study.parameters.notebooks:
+        return []
+    return study.tables.read("architectures").to_dict("records")
 
 
 def _fits(study: Study) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ DECLARED: dict[str, Columns] = {
     "cases": Columns("a case; endpoint and clinical columns follow", ("case", "patient", "center", "part"), open=True),
     "exclusions": Columns("an excluded case", ("case", "stage", "reason")),
     "repairs": Columns("something read differently from how it was written", ("case", "stage", "note")),
-    "images": Columns("a case x sequence x reader's mask", ("case", "sequence", "reader", "image", "mask", "brain_mask")),
+    "images": Columns("a case x sequence x reader's mask", ("case", "sequence", "reader", "image", "mask", "brain_mask", "dose", "target")),
     "truth": Columns(
         "a synthetic patient and endpoint: what the phantom knows",
         ("case", "endpoint", "heterogeneity", "clinical_risk", "probability", "bayes_auc"), open=True,
@@ -180,6 +180,46 @@ DECLARED: dict[str, Columns] = {
     "selection_frequency": Columns(
         "a feature and the share of bootstrap samples whose selection kept it",
         ("endpoint", "signature", "feature", "frequency", "in_final", "replicates"),
+    ),
+    "volumes": Columns(
+        "a case as networks see it; plan numbers follow",
+        ("case", "file", "sequences", "lesion_ml", "lesion_share", "note"), open=True,
+    ),
+    "training": Columns(
+        "an epoch of a training; part is train or inner",
+        ("model", "fold", "seed", "epoch", "part", "loss", "auc", "seconds", "kept"),
+    ),
+    "seed_scores": Columns(
+        "the AUC of one seed's networks alone",
+        ("endpoint", "model", "part", "kind", "seed", "auc"),
+    ),
+    "architectures": Columns(
+        "a network: its inputs, size and where its weights came from",
+        ("model", "architecture", "definition", "inputs", "parameters", "trained", "weights", "sha256", "license"),
+    ),
+    "pretraining": Columns(
+        "an epoch of the pretraining; part is train or held out",
+        ("objective", "epoch", "part", "loss", "restoration", "contrast", "psnr", "spread", "seconds"),
+    ),
+    "probe": Columns(
+        "a linear probe of frozen encoders on the training patients",
+        ("endpoint", "encoder", "labels", "repeat", "auc"),
+    ),
+    "saliency": Columns(
+        "an explained case; outcome is TP, TN, FP or FN, number stands for the case on the page",
+        ("endpoint", "model", "method", "case", "number", "outcome", "probability", "inside", "volume_share"),
+    ),
+    "randomization": Columns(
+        "a depth to which weights were drawn anew, from the last layer down, and how similar saliency stayed",
+        ("endpoint", "model", "method", "depth", "layer", "similarity", "inside"),
+    ),
+    "contributions": Columns(
+        "a case x variable of a fusion: Shapley value in log odds",
+        ("endpoint", "model", "case", "variable", "value", "contribution"),
+    ),
+    "guidance": Columns(
+        "a seed of the experiment of the guide; guide is none, signal (on the region that tells the label) or elsewhere",
+        ("guide", "seed", "auc", "beta", "attention"),
     ),
     "plausibility": Columns("a rule and what it found", ("rule", "table", "where", "seen", "verdict")),
     "reader_scores": Columns(
