@@ -117,7 +117,7 @@ def _of_scores(file: Path, scores: Scores, out: Path) -> dict[str, Any]:
         "cohort": {
             "source": "scores",
             "scores": str(out.absolute() / f"{file.stem}-evaluated.csv"),
-            "endpoints": [scores.endpoint.model_dump()],
+            "endpoints": [scores.endpoint.model_dump(exclude_none=True)],
         },
         "statistics": {"comparisons": [list(pair) for pair in combinations(scores.models, 2)]},
         "report": {"sections": list(SCORED if _risks(scores) else MARKERS)},
@@ -135,7 +135,7 @@ def _of_readings(file: Path, table: pd.DataFrame, columns: Columns) -> dict[str,
     return {
         "title": f"Reader study {file.stem}",
         "notebooks": ["01_cohort", "03_participants", "07_readers", "10_plausibility"],
-        "cohort": {"source": "readings", "readings": str(file.absolute()), "endpoints": [endpoint.model_dump()]},
+        "cohort": {"source": "readings", "readings": str(file.absolute()), "endpoints": [endpoint.model_dump(exclude_none=True)]},
         "report": {"sections": list(READ)},
     }
 

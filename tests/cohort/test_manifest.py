@@ -88,3 +88,10 @@ def test_a_label_that_is_not_binary_names_patient_and_value():
 def test_progression_is_not_found_inside_pseudoprogression():
     read = manifest.binary(pd.Series(["pseudoprogression"]), pd.Series(["a"]), PROGRESSION, where="sheet.csv")
     assert read.tolist() == [0.0]
+
+
+def test_numbers_are_read_and_words_among_them_named():
+    frame = pd.DataFrame({"patient": ["a", "b"], "fractions": [30.0, None], "prescription": ["60", "sixty"]})
+    assert manifest.numbers(frame, ["fractions"], where="x.csv")["fractions"].tolist()[0] == 30
+    with pytest.raises(RadiogramError, match="x.csv: column prescription holds sixty, which is no number"):
+        manifest.numbers(frame, ["prescription"], where="x.csv")

@@ -133,6 +133,23 @@ def test_the_stated_fraction_of_clinical_values_is_missing_and_never_an_endpoint
     assert cases["sex"].isna().any() and not (cases["sex"].dropna() == "nan").any()
 
 
+def test_without_clinical_signal_labels_follow_the_images_alone(large):
+    drawn = phantom.draw(parameters(patients=8000, clinical_signal=0))
+    label, truth = drawn.cases["label"], drawn.truth
+    assert roc_auc_score(label, truth["clinical_risk"]) == pytest.approx(0.5, abs=0.02)
+    assert roc_auc_score(label, truth["heterogeneity"]) == pytest.approx(truth["bayes_auc"].iloc[0], abs=0.01)
+    assert truth["bayes_auc"].iloc[0] < large.truth["bayes_auc"].iloc[0] - 0.02
+    assert label.mean() == pytest.approx(0.45, abs=0.02)
+
+
+def test_numbers_of_the_plan_are_linked_to_nothing_and_leave_the_rest_alone():
+    plain = phantom.draw(parameters(patients=400)).cases
+    planned = phantom.draw(parameters(patients=400, cohort={"plan": ["prescription", "fractions"]})).cases
+    pd.testing.assert_frame_equal(planned[plain.columns], plain)
+    assert planned["prescription"].eq(60).all() and set(planned["fractions"]) == {30.0, 33.0}
+    assert roc_auc_score(planned["label"], planned["fractions"]) == pytest.approx(0.5, abs=0.06)
+
+
 def test_no_value_is_missing_when_none_shall_be():
     assert not phantom.draw(parameters(missing_fraction=0)).cases.isna().any(axis=None)
 
@@ -142,6 +159,7 @@ def test_no_value_is_missing_when_none_shall_be():
     [
         ({"clinical": ["age", "shoe_size"]}, {}, "cohort.clinical names shoe_size.*age, sex, kps"),
         ({"clinical": ["ki67"], "endpoints": [TWO[0] | {"name": "ki67"}]}, {}, "two columns called ki67"),
+        ({"plan": ["gray"]}, {}, "cohort.plan names gray.*it has prescription, fractions"),
         ({"endpoints": [*TWO, TWO[0] | {"name": "third"}]}, {}, "one or two endpoints"),
         ({}, {"centers": 30, "patients": 40}, "phantom.centers is 30"),
         ({}, {"features": 10, "informative_features": 11}, "informative_features is 11"),

@@ -11,6 +11,8 @@ from scipy.stats import skew, spearmanr
 
 from helpers.cohort import phantom
 from helpers.cohort.phantom import images
+from helpers.cohort.phantom.chance import stream
+from helpers.cohort.phantom.lesion import appearance
 from helpers.errors import RadiogramError
 from helpers.parameters import Parameters
 from helpers.study import house
@@ -20,10 +22,10 @@ COARSE = {"shape": [24, 40, 36], "spacing": [5.0, 4.4, 4.4]}
 ALL = ["T1", "T1c", "T2", "FLAIR", "ADC", "CBF", "DOSE"]
 
 
-def parameters(*, sequences=("T1c", "FLAIR"), seed: int = 7, **options) -> Parameters:
+def parameters(*, sequences=("T1c", "FLAIR"), seed: int = 7, cohort=None, **options) -> Parameters:
     values = yaml.safe_load((house() / "params" / "_defaults.yaml").read_text(encoding="utf-8"))
     values["seed"] = seed
-    values["cohort"] |= {"source": "phantom", "sequences": list(sequences)}
+    values["cohort"] |= {"source": "phantom", "sequences": list(sequences), **(cohort or {})}
     values["phantom"] |= COARSE | {"patients": 20} | options
     return Parameters.model_validate(values)
 
@@ -148,6 +150,41 @@ def test_the_lesion_enhances_is_surrounded_by_edema_and_lies_in_the_irradiated_f
     assert 900 < inside < 1600 and 600 < elsewhere < 1300
 
 
+def test_dose_and_target_are_rendered_where_they_are_named_and_change_nothing_else(tmp_path, written):
+    rows = render(tmp_path, sequences=["T1c"], cohort={"dose": "DOSE", "target": "TARGET"}, patients=20)
+    assert list(rows.columns) == ["case", "sequence", "reader", "image", "mask", "dose", "target"]
+    one, other = rows.iloc[0], written[(written["case"] == rows["case"][0])].set_index(["sequence", "reader"])
+    for sequence, path in (("DOSE", one["dose"]), ("T1c", one["image"])):
+        assert Path(path).read_bytes() == Path(other.loc[(sequence, "reader1"), "image"]).read_bytes()
+    for _, row in rows.drop_duplicates("case").iterrows():
+        dose, target, lesion = (array(row[column]) for column in ("dose", "target", "mask"))
+        assert set(np.unique(target)) == {0, 1} and target.dtype == np.uint8
+        assert np.mean(dose[target > 0] >= 0.95 * 60) > 0.8 and dose[target == 0].mean() < 30
+        assert target.sum() > lesion.sum() and np.mean(target[lesion > 0]) > 0.5
+
+
+def test_what_is_more_visible_follows_the_latents_more_closely_with_the_same_chance(tmp_path):
+    links = []
+    for visibility in (1.0, 3.0):
+        chosen = parameters(patients=60, visibility=visibility)
+        subjects = images.subjects(phantom.draw(chosen))
+        looks = [appearance(s, stream(7, s.case, "lesion"), visibility=visibility) for s in subjects]
+        links.append(spearmanr([x.amplitude for x in looks], [s.heterogeneity for s in subjects]).statistic)
+    assert links[0] < 0.92 < 0.95 < links[1]
+    subject = subjects[0]
+    rng = stream(7, subject.case, "lesion")
+    chance = rng.standard_normal(2)[1]  # of the amplitude, the second of what is shown
+    amplitude = 0.19 * np.exp(0.4 * (3 * 0.85 * subject.heterogeneity + np.sqrt(1 - 0.85**2) * chance))
+    assert looks[0].amplitude == pytest.approx(amplitude)
+
+
+def test_plainer_lesions_are_other_files(tmp_path):
+    render(tmp_path, sequences=["T1c"])
+    render(tmp_path, sequences=["T1c"], visibility=3)
+    files = contents(tmp_path)
+    assert len(files) == 2 * 20 * 3 and len({v for k, v in files.items() if "T1c" in k}) == 2 * 20
+
+
 def test_air_is_dark_and_physical_maps_are_blank_outside_the_brain(written):
     for sequence in ALL:
         image = array(written[written["sequence"] == sequence]["image"].iloc[0])
@@ -187,6 +224,8 @@ def test_a_case_that_could_not_be_rendered_stops_with_its_name(tmp_path):
         ({"sequences": ["T1c", "T1w"]}, "cohort.sequences names T1w.*T1, T1c, T2, FLAIR, ADC, CBF, DOSE"),
         ({"sequences": []}, "cohort.sequences is empty"),
         ({"shape": [8, 40, 36]}, r"phantom.shape is \[8, 40, 36\]"),
+        ({"cohort": {"dose": "RTDOSE"}}, "cohort.dose is RTDOSE, which the phantom does not have: it has DOSE"),
+        ({"cohort": {"target": "PTV"}}, "cohort.target is PTV, which the phantom does not have: it has TARGET"),
     ],
 )
 def test_what_cannot_be_rendered_is_said_in_a_sentence(tmp_path, options, sentence):

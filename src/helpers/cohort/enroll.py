@@ -18,6 +18,7 @@ from helpers.tables import DECLARED, empty
 
 SHEET = ("patient", "center")
 SCANS = "cohort"  # folder of a phantom's scans, in the run's folder
+FILES = ("image", "mask", "brain_mask", "dose", "target")  # columns of table `images` that hold paths
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,9 @@ def _given(path: Path | None, name: str, source: str) -> Path:
 def _needed(study: Study) -> list[str]:
     cohort = study.parameters.cohort
     images = cohort.sequences if study.entry == "images" and cohort.source != "phantom" else ()
+    planned = [cohort.dose, cohort.target] if images else []
     part = ["part"] if study.entry == "scores" else []
-    return [*SHEET, *[e.name for e in cohort.endpoints], *images, *part]
+    return [*SHEET, *[e.name for e in cohort.endpoints], *images, *filter(None, planned), *cohort.plan, *part]
 
 
 def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -138,6 +140,7 @@ def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.Data
     for endpoint in cohort.endpoints:
         cases[endpoint.name] = manifest.binary(frame[endpoint.name], frame["patient"], endpoint, where=sheet.where)
     cases = cases.join(clinical.tidy(frame, cohort.clinical, where=sheet.where))
+    cases = cases.join(manifest.numbers(frame, [c for c in cohort.plan if c not in cases], where=sheet.where))
     if cohort.part_column:
         cases[cohort.part_column] = frame.get(cohort.part_column)
     names = [e.name for e in cohort.endpoints]
@@ -149,8 +152,8 @@ def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.Data
 
 def _ordered(cases: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
     endpoints = [e.name for e in parameters.cohort.endpoints]
-    columns = ["case", "patient", "center", "part", *endpoints, *parameters.cohort.clinical]
-    return cases.sort_values("case")[columns].reset_index(drop=True)
+    columns = ["case", "patient", "center", "part", *endpoints, *parameters.cohort.clinical, *parameters.cohort.plan]
+    return cases.sort_values("case")[list(dict.fromkeys(columns))].reset_index(drop=True)
 
 
 def _with_measurements(enrolled: Enrolled, sheet: _Sheet, study: Study, mapper: Callable | None) -> Enrolled:
@@ -170,16 +173,14 @@ def _rendered(study: Study, mapper: Callable) -> pd.DataFrame:
     """Table `images` of a phantom; paths start from the run's folder, so that the table is the same wherever it is kept."""
     drawn = phantom.draw(study.parameters)
     images = phantom.write_images(drawn, study.parameters, study.folder / SCANS, mapper=mapper)
-    inside = {column: [str(Path(p).relative_to(study.folder)) for p in images[column]] for column in ("image", "mask")}
-    return images.assign(**inside, brain_mask=None)
+    inside = {c: [str(Path(p).relative_to(study.folder)) for p in images[c]] for c in FILES if c in images}
+    return images.assign(**{**dict.fromkeys(FILES), **inside})
 
 
 def images(study: Study) -> pd.DataFrame:
     """Table `images` with every path to be found from anywhere; None where a manifest names none."""
     table = study.tables.read("images")
-    found = {
-        c: [None if pd.isna(p) else str(study.folder / p) for p in table[c]] for c in ("image", "mask", "brain_mask")
-    }
+    found = {c: [None if pd.isna(p) else str(study.folder / p) for p in table[c]] for c in FILES}
     return table.assign(**found)
 
 
@@ -188,7 +189,11 @@ def _replace(enrolled: Enrolled, **changed: pd.DataFrame) -> Enrolled:
 
 
 def _images(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.DataFrame:
-    """Table `images`: a mask and a brain mask a sequence (`mask_T1`) where the sheet has one, else one for all."""
+    """Table `images`: a mask and a brain mask a sequence (`mask_T1`) where the sheet has one, else one for all.
+
+    Dose and target are the case's own, the same in each of its rows; None where the sheet names none.
+    """
+    named = (parameters.cohort.dose, parameters.cohort.target)
     frame = sheet.frame.set_index("patient").loc[cases["patient"]]
     rows = []
     for case, row in zip(cases["case"], frame.to_dict("records"), strict=True):
@@ -197,9 +202,9 @@ def _images(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.Da
                 mask = row.get(f"mask{suffix}_{sequence}") or row.get(f"mask{suffix}")
                 if mask is not None or reader == "reader1":
                     brain = row.get(f"brain_mask_{sequence}") or row.get("brain_mask")
-                    rows.append(
-                        (case, sequence, reader, *(_path(p, sheet.folder) for p in (row[sequence], mask, brain)))
-                    )
+                    planned = (row.get(column) for column in named)
+                    paths = (_path(p, sheet.folder) for p in (row[sequence], mask, brain, *planned))
+                    rows.append((case, sequence, reader, *paths))
     return pd.DataFrame(rows, columns=list(DECLARED["images"].names))
 
 
@@ -220,7 +225,7 @@ def _features(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.
         *[e.name for e in parameters.cohort.endpoints],
         *parameters.cohort.clinical,
     }
-    known |= {parameters.cohort.part_column}
+    known |= {parameters.cohort.part_column, *parameters.cohort.plan}
     names = [c for c in sheet.frame if c not in known and not c.startswith("diagnostics_")]  # PyRadiomics' own remarks
     words = [c for c in names if not pd.api.types.is_numeric_dtype(sheet.frame[c])]
     if words:

@@ -28,6 +28,12 @@ def fingerprint(study: Study) -> dict[str, str]:
     weights = Path(study.parameters.deep.weights)
     if study.entry == "images" and weights.is_file():
         found["weights"] = _content(weights)
+    for network in study.parameters.networks.models if "06_networks" in study.parameters.notebooks else ():
+        if Path(network.weights).is_file():
+            found[f"weights of {network.name}"] = _content(Path(network.weights))
+    corpus = study.parameters.pretraining.folder
+    if corpus is not None and "05_pretraining" in study.parameters.notebooks:
+        found["volumes without labels"] = _stamps(sorted(p for p in corpus.rglob("*") if p.is_file()))
     return found
 
 

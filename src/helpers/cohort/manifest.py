@@ -128,8 +128,12 @@ def one_row_a_patient(frame: pd.DataFrame, *, where: str) -> None:
 def binary(column: pd.Series, patients: pd.Series, endpoint: Endpoint, *, where: str) -> pd.Series:
     """An endpoint as 1.0, 0.0 or NaN (missing); 0/1, yes/no, true/false or the endpoint's own words are understood.
 
-    Raises RadiogramError naming the first patient whose value is none of these.
+    An endpoint with a cut is a column of numbers, positive from the cut on. Raises RadiogramError naming the first patient
+    whose value is none of these.
     """
+    if endpoint.cut is not None:
+        values = numbers(pd.DataFrame({endpoint.name: column}), [endpoint.name], where=where)[endpoint.name]
+        return (values >= endpoint.cut).astype(float).where(values.notna())
     words = {"1": 1, "0": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
     words |= {endpoint.positive.lower(): 1, endpoint.negative.lower(): 0}
     text = column.map(lambda v: None if pd.isna(v) else f"{v:g}" if isinstance(v, (int, float)) else str(v).lower())
@@ -141,3 +145,15 @@ def binary(column: pd.Series, patients: pd.Series, endpoint: Endpoint, *, where:
                 f"or 0 ({endpoint.negative})."
             )
     return values.astype(float)
+
+
+def numbers(frame: pd.DataFrame, columns: Iterable[str], *, where: str) -> pd.DataFrame:
+    """Columns as float64, NaN where nothing is written. Raises RadiogramError for one that holds words."""
+    found = {}
+    for column in columns:
+        values = pd.to_numeric(frame[column], errors="coerce")
+        words = frame.loc[values.isna() & frame[column].notna(), column]
+        if len(words):
+            raise RadiogramError(f"{where}: column {column} holds {words.iloc[0]}, which is no number: correct it.")
+        found[column] = values.astype(float)
+    return pd.DataFrame(found, index=frame.index)

@@ -13,7 +13,7 @@ from scipy.special import expit, ndtr
 from helpers.cohort.phantom import clinical
 from helpers.cohort.phantom.chance import stream
 from helpers.errors import RadiogramError
-from helpers.parameters import Parameters
+from helpers.parameters import Endpoint, Parameters
 
 # Log odds a standard deviation of (heterogeneity, clinical risk, vascularity), for the first and the second endpoint.
 WEIGHTS = np.array([[2.05, 1.5, 0.0], [0.9, 1.2, 2.05]])
@@ -27,12 +27,16 @@ REFERENCE_ML = 48 * 2.5 * 80 * 2.2 * 72 * 2.2 / 1000
 
 RESERVED = ("case", "patient", "center", "part")
 
+# Numbers of the plan: the prescription in Gy as the scanner plans it, and the two usual numbers of fractions for it.
+PRESCRIPTION, FRACTIONS = 60.0, (30.0, 33.0)
+
 
 @dataclass(frozen=True)
 class Phantom:
     """A synthetic cohort.
 
-    cases: one row a case: case, patient, center, endpoints (int8), clinical variables. No part: that is drawn later.
+    cases: one row a case: case, patient, center, endpoints (int8), clinical variables, numbers
+    of the plan. No part: that is drawn later.
     truth: one row a case x endpoint: case, endpoint, heterogeneity, clinical_risk, vascularity (standard normal),
     probability, bayes_auc, volume_ml.
     """
@@ -55,16 +59,21 @@ def draw(parameters: Parameters) -> Phantom:
     truth = [_truth(parameters, k, latents).assign(case=names) for k in range(len(parameters.cohort.endpoints))]
     for k, (endpoint, rows) in enumerate(zip(parameters.cohort.endpoints, truth, strict=True)):
         chance = stream(seed, f"labels {k}").random(options.patients)
-        cases[endpoint.name] = (chance < rows["probability"]).astype("int8")
+        label = (chance < rows["probability"]).astype("int8")
+        cases[endpoint.name] = label if endpoint.cut is None else _measured(label, endpoint, seed=seed)
     columns = clinical.variables(
         latents[:, 1], parameters.cohort.clinical, missing_fraction=options.missing_fraction, seed=seed
     )
-    return Phantom(pd.concat([cases, columns], axis=1), pd.concat(truth, ignore_index=True))
+    return Phantom(pd.concat([cases, columns, _plan(parameters)], axis=1), pd.concat(truth, ignore_index=True))
 
 
 def predictor_sd(parameters: Parameters, endpoint: int) -> float:
     """Standard deviation over the population of the log odds of an endpoint (0 or 1)."""
-    return parameters.phantom.signal * float(np.linalg.norm(WEIGHTS[endpoint]))
+    return parameters.phantom.signal * float(np.linalg.norm(_weights(parameters, endpoint)))
+
+
+def _weights(parameters: Parameters, endpoint: int) -> np.ndarray:
+    return WEIGHTS[endpoint] * (1.0, parameters.phantom.clinical_signal, 1.0)
 
 
 def intercept(sd: float, prevalence: float) -> float:
@@ -97,7 +106,7 @@ def _truth(parameters: Parameters, k: int, latents: np.ndarray) -> pd.DataFrame:
     options = parameters.phantom
     prevalence = (options.prevalence, options.second_prevalence)[k]
     sd = predictor_sd(parameters, k)
-    odds = intercept(sd, prevalence) + options.signal * latents[:, :3] @ WEIGHTS[k]
+    odds = intercept(sd, prevalence) + options.signal * latents[:, :3] @ _weights(parameters, k)
     columns = {
         "endpoint": parameters.cohort.endpoints[k].name,
         "heterogeneity": latents[:, 0],
@@ -112,10 +121,30 @@ def _truth(parameters: Parameters, k: int, latents: np.ndarray) -> pd.DataFrame:
     return frame
 
 
+def _measured(label: pd.Series, endpoint: Endpoint, *, seed: int) -> pd.Series:
+    """Numbers above 0 that lie on the label's side of the endpoint's cut, in tenths of it."""
+    steps = stream(seed, f"measured {endpoint.name}")
+    above, below = steps.integers(0, 40, len(label)), steps.integers(1, 10, len(label))
+    return pd.Series(endpoint.cut * np.where(label == 1, 1 + above / 10, 1 - below / 10), index=label.index).round(6)
+
+
 def _volume(latents: np.ndarray, parameters: Parameters) -> np.ndarray:
     score = VOLUME_LINK * latents[:, 0] + np.sqrt(1 - VOLUME_LINK**2) * latents[:, 3]
     field = np.prod(parameters.phantom.shape) * np.prod(parameters.phantom.spacing) / 1000
     return np.clip(MEDIAN_ML * np.exp(SPREAD * score), *RANGE_ML) * min(1.0, field / REFERENCE_ML)
+
+
+def _plan(parameters: Parameters) -> pd.DataFrame:
+    """Prescription and fractions of each plan, linked to nothing."""
+    patients = parameters.phantom.patients
+    fractions = stream(parameters.seed, "fractions").choice(FRACTIONS, patients)
+    numbers = {"prescription": np.full(patients, PRESCRIPTION), "fractions": fractions}
+    for name in parameters.cohort.plan:
+        if name not in numbers:
+            raise RadiogramError(
+                f"cohort.plan names {name}, which the phantom does not have: it has {', '.join(numbers)}."
+            )
+    return pd.DataFrame({name: numbers[name] for name in parameters.cohort.plan}, index=range(patients))
 
 
 def _centers(patients: int, centers: int, seed: int) -> np.ndarray:
@@ -130,7 +159,7 @@ def _centers(patients: int, centers: int, seed: int) -> np.ndarray:
 def _check(parameters: Parameters) -> None:
     cohort, options = parameters.cohort, parameters.phantom
     clinical.check(cohort.clinical)
-    names = [*RESERVED, *(endpoint.name for endpoint in cohort.endpoints), *cohort.clinical]
+    names = [*RESERVED, *(endpoint.name for endpoint in cohort.endpoints), *cohort.clinical, *cohort.plan]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise RadiogramError(

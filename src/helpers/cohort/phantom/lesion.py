@@ -61,10 +61,11 @@ SHOWS = {
 }
 
 
-def appearance(subject: Subject, rng: np.random.Generator) -> Appearance:
-    """Latents (and chance) -> the look of the lesion."""
-    seen = {name: r * subject.heterogeneity + np.sqrt(1 - r**2) * rng.standard_normal() for name, r in SHOWS.items()}
-    vessels = 0.8 * subject.vascularity + 0.6 * rng.standard_normal()
+def appearance(subject: Subject, rng: np.random.Generator, *, visibility: float = 1.0) -> Appearance:
+    """Latents (and chance) -> the look of the lesion; `visibility` is a factor on what the latents do, not on chance."""
+    shown = visibility * subject.heterogeneity
+    seen = {name: r * shown + np.sqrt(1 - r**2) * rng.standard_normal() for name, r in SHOWS.items()}
+    vessels = 0.8 * visibility * subject.vascularity + 0.6 * rng.standard_normal()
     return Appearance(
         coarseness=float(expit(-0.2 + 1.7 * seen["coarseness"])),
         amplitude=float(0.19 * np.exp(0.4 * seen["amplitude"])),

@@ -36,11 +36,11 @@ def outline(head: Head, lesion: Lesion, reader: str, *, seed: int, case: str) ->
     line = line + hand.wander * noise(rng, field.shape, head.grid.spacing, scale=6 * head.scale)
     drawn = (field + head.scale * line > 0) & (head.brain[lesion.box] > 0.2)
     mask = np.zeros(head.grid.shape, np.uint8)
-    mask[lesion.box] = _one_piece(drawn | (field >= field.max()))
+    mask[lesion.box] = one_piece(drawn | (field >= field.max()))
     return mask
 
 
-def _one_piece(drawn: np.ndarray) -> np.ndarray:
+def one_piece(drawn: np.ndarray) -> np.ndarray:
     """The largest connected piece, its holes filled."""
     pieces, number = label(drawn)
     if number > 1:

@@ -9,7 +9,9 @@ import numpy as np
 from helpers.cohort.phantom.anatomy import TISSUES, Head
 from helpers.cohort.phantom.chance import stream
 from helpers.cohort.phantom.fields import Grid, noise, smooth
+from helpers.cohort.phantom.latents import PRESCRIPTION
 from helpers.cohort.phantom.lesion import Lesion
+from helpers.cohort.phantom.masks import one_piece
 from helpers.errors import RadiogramError
 
 
@@ -36,8 +38,9 @@ CONTRASTS = {
 }
 KNOWN = (*CONTRASTS, "DOSE")
 
-# Prescribed dose (Gy), the margin (mm) around the early lesion that gets it, and the fall-off (mm) outside.
-PRESCRIBED, MARGIN, FALL_OFF = 60.0, 8.0, 18.0
+# The margin (mm) around the early lesion that gets the prescribed dose, and the fall-off (mm) outside.
+MARGIN, FALL_OFF = 8.0, 18.0
+ISODOSE = 0.95  # of the prescribed dose, which outlines the target
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,23 @@ def _bias(grid: Grid, terms: np.ndarray) -> np.ndarray:
     return (factors[0] * factors[1] * factors[2]).astype(np.float32)
 
 
+def target(head: Head, lesion: Lesion, rng: np.random.Generator) -> np.ndarray:
+    """The target volume, uint8 (z, y, x): what the plan gives 95 % of the prescription, by the random numbers of DOSE."""
+    inside = (_planned(head, lesion, rng) >= ISODOSE) & (head.depth > 0)
+    return one_piece(inside).astype(np.uint8)
+
+
 def _dose(head: Head, lesion: Lesion, rng: np.random.Generator) -> np.ndarray:
-    """Dose in Gy around where the tumor was when it was irradiated: near the lesion, not quite where it is now."""
+    """Dose in Gy: as planned, with the unevenness of a few beams."""
+    planned = _planned(head, lesion, rng)
+    beams = 1 + 0.03 * noise(rng, planned.shape, head.grid.spacing, scale=10 * head.scale)
+    return np.where(head.depth > 0, PRESCRIPTION * beams * planned, 0).astype(np.float32)
+
+
+def _planned(head: Head, lesion: Lesion, rng: np.random.Generator) -> np.ndarray:
+    """Share of the prescription around where the tumor was when it was irradiated: near the lesion, not quite where it is now."""
     early = lesion.center + rng.normal(0, 5 * head.scale, 3)
     radius = head.scale * (MARGIN + rng.uniform(14, 24))
     distance = np.sqrt(sum((p - np.float32(c)) ** 2 for p, c in zip(head.points, early, strict=True)))
     shells = np.maximum(distance - np.float32(radius), 0) / np.float32(FALL_OFF * head.scale)
-    beams = 1 + 0.03 * noise(rng, distance.shape, head.grid.spacing, scale=10 * head.scale)
-    dose = PRESCRIBED * beams * (0.92 * np.exp(-(shells**1.4)) + 0.08 * np.exp(-shells / 3))
-    return np.where(head.depth > 0, dose, 0).astype(np.float32)
+    return 0.92 * np.exp(-(shells**1.4)) + 0.08 * np.exp(-shells / 3)
