@@ -1,0 +1,1 @@
+"""Networks, one a file, each from a `Batch` to one logit an endpoint."""
