@@ -1,0 +1,1 @@
+"""How networks are trained: the cases as tensors, one training, and all folds and seeds of a study."""
