@@ -1,0 +1,1 @@
+"""Learning an encoder from images without labels, and asking whether that helped."""
