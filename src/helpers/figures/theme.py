@@ -28,6 +28,7 @@ CLINICAL = "#4D4D4D"
 
 # Model: color of its line, darker color of its words, line, mark, label.
 MODELS: dict[str, tuple[str, str, Any, str, str]] = {
+    "fusion": (PURPLE, "#8E3F6C", "-", "P", "Fusion"),
     "nomogram": (BLUE, "#005A8C", "-", "o", "Nomogram"),
     "radiomics": (ORANGE, "#8F6200", (0, (6, 1.6)), "s", "Radiomics"),
     "deep": (GREEN, "#00684C", (0, (5, 1.4, 1.2, 1.4)), "^", "Deep"),
@@ -132,7 +133,8 @@ def _look(model: str) -> tuple[str, str, Any, str, str]:
     if model.lower().startswith("network"):
         return PURPLE, "#8E3F6C", NETWORK_LINES[code % 4], NETWORK_MARKS[code // 4 % 4], label
     place = _ENLISTED.get(model)
-    at = (place, place, place) if place is not None else (code, code // 4, code // 16)
+    # A second round of colors gets other lines.
+    at = (place, place + place // len(FURTHER), place) if place is not None else (code, code // 4, code // 16)
     color, word = FURTHER[at[0] % len(FURTHER)]
     line, mark = FURTHER_LINES[at[1] % len(FURTHER_LINES)], FURTHER_MARKS[at[2] % len(FURTHER_MARKS)]
     return color, word, line, mark, label

@@ -1,0 +1,1 @@
+"""What a trained model looked at, and whether that can be believed."""
