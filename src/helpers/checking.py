@@ -17,6 +17,7 @@ def check(study_name: str, *, overrides: tuple[str, ...] = ()) -> Iterator[str]:
     study = studies.load(study_name, overrides=overrides)
     yield f"Study {study.name}: {study.parameters.title}"
     yield f"Enters at {study.entry}; runs {prose.listing(study.parameters.notebooks)}"
+    yield from _networks(study)
     enrolled = enroll.enroll(study)
     yield from _cohort(study, enrolled)
     if enrolled.images is not None:
@@ -24,6 +25,17 @@ def check(study_name: str, *, overrides: tuple[str, ...] = ()) -> Iterator[str]:
     if study.parameters.cohort.readings:
         yield from _readings(study, enrolled)
     yield "Nothing was written."
+
+
+def _networks(study: Study) -> Iterator[str]:
+    """What would be trained, and how often."""
+    if "06_networks" not in study.parameters.notebooks:
+        return
+    settings, folds = study.parameters.networks, study.parameters.modeling.folds
+    each = f"{prose.count(folds, 'fold')} and {prose.count(settings.seeds, 'seed')}"
+    count = len(settings.models) * folds * settings.seeds
+    yield f"Networks: {prose.listing([network.name for network in settings.models])}"
+    yield f"Each is trained for {each}: {prose.count(count, 'training')} of at most {prose.count(settings.epochs, 'epoch')}"
 
 
 def _cohort(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:

@@ -62,8 +62,14 @@ def _weights() -> Iterator[str]:
         study = studies.load(name)
         weights = study.parameters.deep.weights
         if study.entry == "images" and study.parameters.deep.enabled:
-            there = "" if weights in ("random", "imagenet") or Path(weights).is_file() else " (no such file)"
-            yield f"Weights of {name}: {weights}{there}"
+            yield f"Weights of {name}: {weights}{_there(weights)}"
+        for network in study.parameters.networks.models if "06_networks" in study.parameters.notebooks else ():
+            if network.weights != "random":
+                yield f"Weights of {name}, {network.name}: {network.weights}{_there(network.weights)}"
+
+
+def _there(weights: str) -> str:
+    return "" if weights in ("random", "imagenet", "pretrained") or Path(weights).is_file() else " (no such file)"
 
 
 def _memory_gigabytes() -> float:

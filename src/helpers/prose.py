@@ -116,6 +116,7 @@ def numbers(folder: Path) -> dict[str, Any]:
 
 
 MODELS = {
+    "fusion": "Fusion",
     "nomogram": "Nomogram",
     "radiomics": "Radiomics signature",
     "deep": "Deep signature",
@@ -127,6 +128,11 @@ COMPARATORS = {"suvmax": "SUVmax alone"}
 def model_name(model: str) -> str:
     """A model as a reader meets it; a name that a user gave stays as it is."""
     return MODELS.get(model, model)
+
+
+def model_inline(model: str) -> str:
+    """The same inside a sentence: a coined name keeps its capitals."""
+    return MODELS[model].lower() if model in MODELS else model
 
 
 def comparator_name(name: str) -> str:

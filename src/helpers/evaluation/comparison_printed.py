@@ -5,11 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers import prose
+from helpers.evaluation.by_endpoint import by_endpoint
 
 NOTHING = "\N{EN DASH}"
 SHOWN_FAMILIES = ("confirmatory", "exploratory", "operating point", "global", "between parts")
 
 
+@by_endpoint
 def comparisons(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Declared contrasts first; raw and Holm-adjusted P values side by side."""
     ordered = sorted(comparisons.itertuples(), key=lambda row: SHOWN_FAMILIES.index(row.family))
@@ -33,7 +35,7 @@ def _contrast(row) -> tuple[str, ...]:
         part, contrast = row.part, prose.model_name(row.model_a)
     else:
         part = prose.part_name(row.part)
-        second = f" \N{MINUS SIGN} {prose.model_name(row.model_b).lower()}" if row.model_b else ""
+        second = f" \N{MINUS SIGN} {prose.model_inline(row.model_b)}" if row.model_b else ""
         contrast = f"{prose.model_name(row.model_a) if row.model_b else 'All models'}{second}"
     what = row.test.removeprefix("difference in ")
     found = prose.interval(row.estimate, row.low, row.high)
@@ -42,11 +44,12 @@ def _contrast(row) -> tuple[str, ...]:
     return part, contrast, what, found, prose.p_cell(row.p), prose.p_cell(row.p_holm), row.family
 
 
+@by_endpoint
 def reclassification(table: pd.DataFrame) -> pd.DataFrame:
     """Events and non-events stand apart; nothing here is a headline. What is withheld is said once a pair."""
     rows = []
     for (part, a, b), here in table.groupby(["part", "model_a", "model_b"], sort=False):
-        who = prose.part_name(part), f"{prose.model_name(a)} over {prose.model_name(b).lower()}"
+        who = prose.part_name(part), f"{prose.model_name(a)} over {prose.model_inline(b)}"
         reason = here["method"].iloc[0]
         if reason.startswith("withheld"):
             rows.append((*who, reason, *[NOTHING] * 4))
@@ -62,12 +65,13 @@ def reclassification(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows or [("None", "no pair of models was declared", *[""] * 5)], columns=columns)
 
 
+@by_endpoint
 def reclassification_table(table: pd.DataFrame) -> pd.DataFrame:
     """Patients by old category (rows) and new category (columns), events and non-events apart."""
     rows, widest = [], int(table["new"].max()) + 1 if len(table) else 0
     for (part, a, b, outcome), here in table.groupby(["part", "model_a", "model_b", "outcome"], sort=False):
         new_ranges = ", ".join(here.drop_duplicates("new").sort_values("new")["new_range"])
-        models = f"{prose.model_name(a)} (columns: {new_ranges}) over {prose.model_name(b).lower()} (rows)"
+        models = f"{prose.model_name(a)} (columns: {new_ranges}) over {prose.model_inline(b)} (rows)"
         who = f"**{prose.part_name(part)}, {outcome.replace('none', 'non-e')}: {models}**"
         rows.append((who, *[""] * (widest + 1)))
         for old, of_old in here.groupby("old"):
@@ -78,6 +82,7 @@ def reclassification_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows or [("No threshold or risk category to move between", "")], columns=columns)
 
 
+@by_endpoint
 def subgroups(table: pd.DataFrame) -> pd.DataFrame:
     """AUC, calibration-in-the-large and slope by subgroup; too small ones are said to be suppressed."""
     rows = []
@@ -97,6 +102,7 @@ def _subgroup_cell(cells: pd.DataFrame, metric: str, suppressed: bool) -> str:
     return "suppressed" if suppressed else prose.interval(*cells.loc[metric, ["estimate", "low", "high"]])
 
 
+@by_endpoint
 def subgroup_tests(table: pd.DataFrame) -> pd.DataFrame:
     """Difference in AUC between subgroups, with the Holm-adjusted P of all that were tested."""
     rows = [
@@ -110,6 +116,7 @@ def subgroup_tests(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows or [("None", "no two subgroups had enough events", *[""] * 4)], columns=columns)
 
 
+@by_endpoint
 def sample_size(table: pd.DataFrame) -> pd.DataFrame:
     """What each criterion asks for beside what the study has."""
     rows = [(r.purpose.capitalize(), r.criterion, r.needed, r.available, r.note) for r in table.itertuples()]

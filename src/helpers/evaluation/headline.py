@@ -31,7 +31,7 @@ def numbers(scores: pd.DataFrame, thresholds: pd.DataFrame, *, lead: str, parame
     return {
         **{name: _value(metric.loc[name]) for name in metric.index},
         "lead": prose.model_name(lead),
-        "lead_lower": prose.model_name(lead).lower(),
+        "lead_lower": prose.model_inline(lead),
         "judged": f"{n} {'test' if part == 'test' else prose.part_name(part, kind).lower()} patients ({events} with the endpoint)",
         "decision_rationale": statistics.decision_rationale.rstrip("."),
         "thresholds": _thresholds(thresholds),
@@ -67,5 +67,5 @@ def _secondary(parameters: Parameters) -> str:
 
 
 def _thresholds(thresholds: pd.DataFrame) -> str:
-    told = [f"{prose.model_name(row.model).lower()} {prose.number(row.threshold)}" for row in thresholds.itertuples()]
+    told = [f"{prose.model_inline(row.model)} {prose.number(row.threshold)}" for row in thresholds.itertuples()]
     return prose.listing(told) or "none (no training predictions)"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from helpers import prose
 from helpers.evaluation import metrics, order
+from helpers.evaluation.by_endpoint import by_endpoint
 
 NOTHING = "\N{EN DASH}"
 # What the note of a Hosmer-Lemeshow test says at length, in the short form that the caption explains.
@@ -83,6 +84,7 @@ def _auc_with_counts(cells: pd.DataFrame, part: str) -> str:
     return f"{prose.interval(row['estimate'], row['low'], row['high'])}, {row['events']} of {row['n']}"
 
 
+@by_endpoint
 def thresholds(table: pd.DataFrame) -> pd.DataFrame:
     """Each model's frozen threshold, and how far it would have moved with other training patients."""
     rows = [
@@ -93,6 +95,7 @@ def thresholds(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Model", "Threshold (95 % bootstrap interval)", "Rule", "Chosen on"])
 
 
+@by_endpoint
 def benefit(net: pd.DataFrame, *, model: str) -> pd.DataFrame:
     """Net benefit of one model at risk thresholds ten percent apart, plain, standardized and as interventions avoided."""
     tenth = np.isclose(net["threshold"] * 10, np.round(net["threshold"].astype(float) * 10))
@@ -116,6 +119,7 @@ def benefit(net: pd.DataFrame, *, model: str) -> pd.DataFrame:
     return pd.DataFrame(rows or [("None", "no probabilities in a part without fitting", *[""] * 4)], columns=columns)
 
 
+@by_endpoint
 def calibration_tests(table: pd.DataFrame) -> pd.DataFrame:
     """Every test against perfect calibration: one row a part and model, one column a test."""
     tests = list(dict.fromkeys(table["test"]))
@@ -137,6 +141,7 @@ def _test(row) -> str:
     return f"{prose.number(row.statistic)}{degrees}, {prose.p_value(row.p)}"
 
 
+@by_endpoint
 def recalibration(table: pd.DataFrame) -> pd.DataFrame:
     """Calibration in the parts no model was fitted on, as given and after recalibration in training."""
     names = ("calibration_in_the_large", "calibration_slope", "ici", "brier")

@@ -34,7 +34,7 @@ def validation(validation: pd.DataFrame) -> pd.DataFrame:
     for endpoint, of in validation.groupby("endpoint", sort=False):
         for model in order.models(of):
             here = of[of["model"] == model].set_index(["metric", "method"])
-            name = f"{endpoint}, {prose.model_name(model).lower()}" if several else prose.model_name(model)
+            name = f"{endpoint}, {prose.model_inline(model)}" if several else prose.model_name(model)
             rows.append([f"**{name}**", *[""] * (len(COLUMNS) - 1)])
             rows += [[words, *_cells(here, metric)] for metric, words in MEASURES.items()]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 
 from helpers import prose
 from helpers.evaluation import known_limits, plausibility
+from helpers.reporting import published
 from helpers.reporting.evidence import Lead, leads
 from helpers.study import Study
 
@@ -107,7 +109,7 @@ def _all_at_once(table: pd.DataFrame, *, several: bool) -> list[str]:
 
 
 def _contrast(row: tuple, about: str) -> str:
-    first, second = prose.model_name(row.model_a).lower(), prose.model_name(row.model_b).lower()
+    first, second = prose.model_inline(row.model_a), prose.model_inline(row.model_b)
     difference = prose.interval(row.estimate, row.low, row.high)
     reading = "" if row.low > 0 or row.high < 0 else " The data are compatible with no difference."
     return (
@@ -148,6 +150,15 @@ def plausible(study: Study) -> str:
     return f"{opening} {prose.listing(told)}; they stand first in the table below."
 
 
+def networks(study: Study) -> str:
+    """How many networks were trained how often, and whether anything about them has to be known."""
+    said = prose.numbers(study.folder)["networks"]
+    return (
+        f"{said['networks']} gave {said['trainings']}, each of at most {said['epochs']}, with {said['seeds']} in each fold; "
+        f"{said['stopping']} of a fold's patients only decided when to stop. {said['notes']}"
+    )
+
+
 # Sections with generated sentences, and who writes them.
 WRITERS: dict[str, Callable[[Study], str]] = {
     "selection": selection,
@@ -157,4 +168,6 @@ WRITERS: dict[str, Callable[[Study], str]] = {
     "comparisons": comparisons,
     "robustness": robustness,
     "plausibility": plausible,
+    "networks": networks,
+    **{name: partial(published.section, name=name) for name in published.SECTIONS},
 }

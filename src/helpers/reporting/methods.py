@@ -11,7 +11,7 @@ from helpers.cohort import enroll
 from helpers.imaging import deep
 from helpers.imaging.radiomics import choice
 from helpers.parameters import Cohort, Parameters
-from helpers.reporting import methods_images, methods_statistics
+from helpers.reporting import methods_images, methods_networks, methods_statistics
 from helpers.study import Study
 
 CLASSES = {
@@ -45,11 +45,12 @@ def methods(study: Study, *, versions: Mapping[str, str]) -> str:
         told["Features"] = _features(parameters, versions)
     elif study.entry == "features":
         told["Features"] = _given_features(parameters)
-    if study.entry in ("images", "features"):
+    if study.entry in ("images", "features") and parameters.modeling.signatures:
         told["Selection"] = _selection(parameters)
         told["Model"] = _model(parameters)
     elif study.entry == "scores":
         told["Model"] = _given_scores()
+    told |= _networks(study)
     if study.entry != "readings":
         told["Performance"] = methods_statistics.performance(parameters, scores=study.entry == "scores")
         told["Comparisons"] = methods_statistics.comparisons(parameters)
@@ -59,6 +60,17 @@ def methods(study: Study, *, versions: Mapping[str, str]) -> str:
         told["Internal validation"] = methods_statistics.internal_validation(parameters)
     told["Software"] = _software(parameters, versions)
     return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in told.items()) + "\n"
+
+
+def _networks(study: Study) -> dict[str, str]:
+    """Paragraphs on the stages of networks that ran."""
+    stages = {
+        "02_volumes": ("Volumes", methods_networks.volumes),
+        "05_pretraining": ("Pretraining", methods_networks.pretraining),
+        "06_networks": ("Networks", methods_networks.networks),
+        "09_explanation": ("Explanation", methods_networks.explanation),
+    }
+    return {heading: write(study) for name, (heading, write) in stages.items() if name in study.parameters.notebooks}
 
 
 def _participants(study: Study) -> str:
@@ -202,6 +214,18 @@ def _given_scores() -> str:
 
 
 def _software(parameters: Parameters, versions: Mapping[str, str]) -> str:
-    named = ("radiogram", "numpy", "scipy", "scikit-learn", "statsmodels", "torch", "SimpleITK")
+    named = (
+        "radiogram",
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "statsmodels",
+        "torch",
+        "lightning",
+        "monai",
+        "timm",
+        "shap",
+        "SimpleITK",
+    )
     told = prose.listing([f"{name} {versions[name]}" for name in named if versions.get(name, "absent") != "absent"])
     return f"Computed with {told}; every random draw derives from seed {parameters.seed}. All versions are listed under provenance."

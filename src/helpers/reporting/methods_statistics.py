@@ -56,10 +56,7 @@ def _subgroups(parameters: Parameters) -> str:
 
 
 def comparisons(parameters: Parameters) -> str:
-    pairs = [
-        f"{prose.model_name(a).lower()} against {prose.model_name(b).lower()}"
-        for a, b in parameters.statistics.comparisons
-    ]
+    pairs = [f"{prose.model_inline(a)} against {prose.model_inline(b)}" for a, b in parameters.statistics.comparisons]
     declared = (
         f" Declared beforehand and Holm-adjusted together: {prose.listing(pairs)}; all others are exploratory."
         if pairs

@@ -24,6 +24,9 @@ def provenance(run: Mapping[str, Any]) -> str:
         _table("Stages", _stages(run), ["Notebook", "SHA-256", "Seconds"]),
         f"Library code and everything the stages rest on: {_hash(run['helpers'])}.",
         _weights(run["weights"]),
+        _table(
+            "Networks", [_network(row) for row in run.get("networks", [])], ["Network", "Weights", "SHA-256", "License"]
+        ),
         _folded("Every fitted object and the patients it saw", _fits(run["fits"])),
         _folded("Every parameter", f"```yaml\n{parameters(run['parameters'])}```"),
     ]
@@ -51,6 +54,10 @@ def _weights(weights: Mapping[str, str] | None) -> str:
     if not weights["sha256"]:
         return f"Network weights: {weights['name']}; {weights['source']}, without file or license."
     return f"Network weights: {weights['name']} ({weights['source']}), SHA-256 {_hash(weights['sha256'])}, license {weights['license']}."
+
+
+def _network(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return row["model"], row["weights"], _hash(row["sha256"] or ""), row["license"] or "none"
 
 
 def _fits(fits: list[Mapping[str, Any]]) -> str:

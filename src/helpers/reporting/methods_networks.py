@@ -1,0 +1,200 @@
+"""What the methods section says of volumes, networks, pretraining and explanation, from the parameters that ran."""
+
+from __future__ import annotations
+
+from helpers import prose
+from helpers.evaluation import saliency_printed
+from helpers.parameters import Fusion, Network, Networks, Parameters, Pretraining, Volumes
+from helpers.study import Study
+
+OBJECTIVES = {
+    "restore_contrast": "restored volumes of which parts had been hidden or shuffled [@chenl2019], and learned that two corruptions of one "
+    "volume belong together and those of different volumes do not (contrastive loss at temperature {temperature:g} [@chent2020])",
+    "mae": "restored the {masked:.0f} % of patches that had been hidden (masked autoencoding [@hek2022])",
+}
+IMBALANCE = {
+    "weights": "each class weighing inversely to its frequency among the patients trained on, which was taken off the log odds again",
+    "focal": "with focal loss (gamma 2) [@lin2017]",
+    "none": "both classes weighing by their numbers",
+}
+PRECISION = {"32": "", "bf16-mixed": " in mixed precision (bfloat16)", "16-mixed": " in mixed precision (float16)"}
+
+
+def volumes(study: Study) -> str:
+    """What the networks were shown."""
+    parameters = study.parameters
+    settings = parameters.volumes
+    return " ".join(s for s in (_extent(settings), _missing(settings), _dose(parameters, settings)) if s)
+
+
+def _extent(settings: Volumes) -> str:
+    size = " x ".join(f"{s}" for s in settings.size)
+    held = "heads or bodies" if settings.extent == "whole" else f"lesions with a margin of {settings.margin:g} mm"
+    return (
+        f"Networks saw a box of the same size in mm in every patient, which holds 95 of 100 training {held} (a larger one for what is "
+        f"larger), of every sequence on the grid of the first, brought to {size} voxels by linear interpolation."
+    )
+
+
+def _missing(settings: Volumes) -> str:
+    if settings.missing == "mask":
+        return "A sequence that a patient lacked was masked."
+    return "Patients who lacked a sequence were excluded."
+
+
+def _dose(parameters: Parameters, settings: Volumes) -> str:
+    cohort = parameters.cohort
+    if not cohort.dose:
+        return ""
+    by = f"{settings.prescription:g} Gy" if settings.prescription else "the highest dose of each plan"
+    target = ", and so was the target volume" if cohort.target else ""
+    return f"The planned dose, divided by {by}, was brought to the same grid{target}; numbers of the plan were taken from both."
+
+
+def networks(study: Study) -> str:
+    """Every network, how it was trained, and which predictions were taken from it."""
+    parameters = study.parameters
+    settings = parameters.networks
+    names = prose.listing([f"{n.name} ({_inputs(n, parameters)})" for n in settings.models])
+    return (
+        f"{_capitals(prose.count(len(settings.models), 'network'))}: {names}. {_training(parameters)} {_stopping(settings)} "
+        f"{_predictions(parameters)} {_fusions(settings)}"
+    ).strip()
+
+
+def _capitals(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _inputs(network: Network, parameters: Parameters) -> str:
+    told = []
+    if "images" in network.inputs:
+        sequences = prose.listing(network.sequences or parameters.cohort.sequences)
+        together = f", {network.fusion} fusion" if network.architecture not in ("convnext", "transformer") else ""
+        told.append(f"{sequences}{together}")
+    told += [f"{name} variables" if name == "clinical" else "plan" for name in network.inputs if name != "images"]
+    guide = f"; guided by the {network.guide}" if network.guide != "none" else ""
+    weights = {"random": "from random values", "pretrained": "from the pretrained encoder"}.get(
+        network.weights, "from given weights"
+    )
+    endpoints = (
+        f"; {prose.listing([prose.variable(e, inline=True) for e in network.endpoints])} alone"
+        if network.endpoints
+        else ""
+    )
+    return f"{', '.join(told)}{guide}{endpoints}; {weights}"
+
+
+def _training(parameters: Parameters) -> str:
+    settings = parameters.networks
+    augmented = (
+        " Volumes were flipped, turned, scaled, and changed in gamma, noise and shading at random in each epoch, by MONAI [@cardoso2022]."
+        if settings.augment
+        else ""
+    )
+    hidden = ""
+    if any(len(n.inputs) > 1 for n in settings.models) and settings.modality_dropout:
+        hidden = (
+            f" Each kind of input was hidden from {100 * settings.modality_dropout:.0f} % of the cases of a step, so that a network "
+            "learns to do without."
+        )
+    return (
+        f"They were trained with AdamW (learning rate {settings.learning_rate:g}, {_trunk(settings)}weight decay "
+        f"{settings.weight_decay:g}) on batches of {settings.batch}{PRECISION[settings.precision]}, {IMBALANCE[settings.imbalance]}, with "
+        f"a dropout of {settings.dropout:g} before the last layer.{augmented}{hidden}{_tasks(parameters)}"
+    )
+
+
+def _trunk(settings: Networks) -> str:
+    """How layers that did not start from random values were trained, where there are any."""
+    if all(n.weights == "random" for n in settings.models):
+        return ""
+    if settings.trunk_rate == 0:
+        return "layers that start from given weights held fixed, "
+    return f"{settings.trunk_rate:g} for layers that start from given weights, "
+
+
+def _tasks(parameters: Parameters) -> str:
+    several = len(parameters.cohort.endpoints) > 1
+    if not several or all(len(n.endpoints) == 1 for n in parameters.networks.models):
+        return ""
+    return (
+        " The losses of several endpoints were weighed by learned uncertainties [@kendall2018]; a label that is not known has no part in "
+        "them."
+    )
+
+
+def _stopping(settings: Networks) -> str:
+    return (
+        f"Of the patients of a fold, {100 * settings.inner_fraction:.0f} % were set aside, and trained nothing: their loss alone decided "
+        f"which of at most {prose.count(settings.epochs, 'epoch')} was kept, and {prose.count(settings.patience, 'epoch')} without "
+        "improvement ended the training."
+    )
+
+
+def _predictions(parameters: Parameters) -> str:
+    settings = parameters.networks
+    return (
+        f"Each network was trained with {prose.count(settings.seeds, 'seed')} in each of {prose.count(parameters.modeling.folds, 'fold')}, "
+        "the folds of the other models. A training patient's log odds are the mean over seeds of the trainings that never saw the "
+        "patient, a test patient's the mean over all trainings."
+    )
+
+
+def _fusions(settings: Networks) -> str:
+    told = []
+    for fusion in settings.fusions:
+        read = (
+            [f"the out-of-fold log odds of {prose.listing([_member(m) for m in fusion.members])}"]
+            if fusion.members
+            else []
+        )
+        read += _variables(fusion)
+        told.append(
+            f"{_capitals(fusion.name)} is a logistic regression on {prose.listing(read)}, cross-fitted over the same folds."
+        )
+    return " ".join(told)
+
+
+def _member(name: str) -> str:
+    return f"the {prose.model_inline(name)}" if name in prose.MODELS else name
+
+
+def _variables(fusion: Fusion) -> list[str]:
+    if isinstance(fusion.clinical, bool):
+        return ["the clinical variables"] if fusion.clinical else []
+    return [prose.variable(name, inline=True) for name in fusion.clinical]
+
+
+def pretraining(study: Study) -> str:
+    """How the encoder was trained without labels."""
+    parameters = study.parameters
+    settings = parameters.pretraining
+    source = "the folder of volumes supplied" if settings.folder else "the study's own training patients"
+    return (
+        f"The encoder is a 3-D vision transformer of {settings.depth} layers, {settings.heads} heads and {settings.width} numbers a "
+        f"token, a token a cube of {settings.patch} voxels a side. Without any label, on {prose.listing(settings.sequences)} of {source}, "
+        f"never of a test patient, it {_objective(settings)}, in {prose.count(settings.epochs, 'epoch')}. Whether that helped is judged "
+        f"by a logistic regression on its mean token, fitted on {settings.probe_labels} labeled training patients and judged on others, "
+        "against the same encoder with random weights."
+    )
+
+
+def _objective(settings: Pretraining) -> str:
+    return OBJECTIVES[settings.objective].format(temperature=settings.temperature, masked=100 * settings.masked)
+
+
+def explanation(study: Study) -> str:
+    """Which cases were explained, how, and what would have exposed a map that shows no more than edges."""
+    methods = dict.fromkeys(study.tables.read("saliency")["method"]) if study.tables.exists("saliency") else {}
+    told = (
+        "Cases were chosen by rule: of true and false positive and negative calls at the frozen threshold, that of median confidence. "
+        f"Maps are {prose.listing([saliency_printed.REFERENCES[name] for name in methods])}. Two checks stand beside them: the share of a "
+        "map inside the lesion against the lesion's share of the volume, and the similarity of the map to that of the same network with "
+        "its weights drawn anew, from the last layer down [@adebayo2018]."
+    )
+    if study.parameters.networks.fusions:
+        told += (
+            " The fusion is explained by Shapley values [@lundberg2017], whose sum was checked against its log odds."
+        )
+    return told
