@@ -135,7 +135,11 @@ def _of_readings(file: Path, table: pd.DataFrame, columns: Columns) -> dict[str,
     return {
         "title": f"Reader study {file.stem}",
         "notebooks": ["01_cohort", "03_participants", "07_readers", "10_plausibility"],
-        "cohort": {"source": "readings", "readings": str(file.absolute()), "endpoints": [endpoint.model_dump(exclude_none=True)]},
+        "cohort": {
+            "source": "readings",
+            "readings": str(file.absolute()),
+            "endpoints": [endpoint.model_dump(exclude_none=True)],
+        },
         "report": {"sections": list(READ)},
     }
 
