@@ -11,6 +11,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from helpers.study import load
+
 TOP = ["errors", "tables", "parameters", "study", "prose", "isolated", "isolation", "handing", "progress", "cluster"]
 ROOMS = ["statistics", "cohort", "imaging", "learning", "evaluation", "figures", "reporting"]
 BOTTOM = ["run", "scaffold", "checking", "doctor", "cli"]
@@ -102,7 +104,8 @@ def test_notebooks_begin_with_scalar_parameters_and_a_default_that_runs(house):
         first = code_cells(notebook)[0]
         assert first["metadata"]["tags"] == ["parameters"], name
         assigned = {node.targets[0].id: node.value.value for node in ast.parse("".join(first["source"])).body}
-        assert assigned == {"study": "demo", "overrides": ""}, name
+        assert set(assigned) == {"study", "overrides"} and assigned["overrides"] == "", name
+        assert name.removesuffix(".ipynb") in load(assigned["study"]).parameters.notebooks, name
 
 
 def test_every_notebook_opens_itself(house):
