@@ -24,7 +24,8 @@ def volumes(study: Study) -> str:
     """What the networks were shown."""
     parameters = study.parameters
     settings = parameters.volumes
-    return " ".join(s for s in (_extent(settings), _missing(settings), _dose(parameters, settings)) if s)
+    told = (_extent(settings), _scale(parameters), _outside(settings), _missing(settings), _dose(parameters, settings))
+    return " ".join(sentence for sentence in told if sentence)
 
 
 def _extent(settings: Volumes) -> str:
@@ -34,6 +35,21 @@ def _extent(settings: Volumes) -> str:
         f"Networks saw a box of the same size in mm in every patient, which holds 95 of 100 training {held} (a larger one for what is "
         f"larger), of every sequence on the grid of the first, brought to {size} voxels by linear interpolation."
     )
+
+
+def _scale(parameters: Parameters) -> str:
+    methods = parameters.imaging.normalize
+    kept = [s for s in parameters.cohort.sequences if methods.get(s, methods.get("default")) == "none"]
+    if not kept:
+        return ""
+    were = "was" if len(kept) == 1 else "were"
+    return (
+        f"{prose.listing(kept)}, in physical units, {were} centered and scaled by medians over the training patients."
+    )
+
+
+def _outside(settings: Volumes) -> str:
+    return "What lies outside the lesion was set to zero." if settings.outside == "blank" else ""
 
 
 def _missing(settings: Volumes) -> str:
@@ -142,7 +158,7 @@ def _predictions(parameters: Parameters) -> str:
 
 
 def _fusions(settings: Networks) -> str:
-    told = []
+    told, stacked = [], any(fusion.members for fusion in settings.fusions)
     for fusion in settings.fusions:
         read = (
             [f"the out-of-fold log odds of {prose.listing([_member(m) for m in fusion.members])}"]
@@ -152,6 +168,11 @@ def _fusions(settings: Networks) -> str:
         read += _variables(fusion)
         told.append(
             f"{_capitals(fusion.name)} is a logistic regression on {prose.listing(read)}, cross-fitted over the same folds."
+        )
+    if stacked:
+        told.append(
+            "The score of a member for the endpoint itself may not count against it [@breiman1996]. Networks that scored the other folds "
+            "had seen a fold's patients, so that out-of-fold results of a fusion lean slightly to the good; the test patients decide."
         )
     return " ".join(told)
 
@@ -175,8 +196,8 @@ def pretraining(study: Study) -> str:
         f"The encoder is a 3-D vision transformer of {settings.depth} layers, {settings.heads} heads and {settings.width} numbers a "
         f"token, a token a cube of {settings.patch} voxels a side. Without any label, on {prose.listing(settings.sequences)} of {source}, "
         f"never of a test patient, it {_objective(settings)}, in {prose.count(settings.epochs, 'epoch')}. Whether that helped is judged "
-        f"by a logistic regression on its mean token, fitted on {settings.probe_labels} labeled training patients and judged on others, "
-        "against the same encoder with random weights."
+        f"by a logistic regression on its mean token in the lesion, fitted on {settings.probe_labels} labeled training patients and "
+        "judged on others, against the same encoder with random weights."
     )
 
 
