@@ -214,6 +214,8 @@ def explanation(study: Study) -> str:
         "map inside the lesion against the lesion's share of the volume, and the similarity of the map to that of the same network with "
         "its weights drawn anew, from the last layer down [@adebayo2018]."
     )
+    if study.parameters.volumes.outside == "blank":
+        told += " As nothing but the lesion was shown, integrated gradients cannot lie elsewhere: their share inside it proves nothing."
     if study.parameters.networks.fusions:
         told += (
             " The fusion is explained by Shapley values [@lundberg2017], whose sum was checked against its log odds."

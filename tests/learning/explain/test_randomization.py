@@ -80,6 +80,16 @@ def test_the_same_seed_draws_the_same_and_leaves_the_global_generator_alone(chec
 def test_similarity_is_spearmans_of_each_case(make):
     a, b = torch.rand(2, 3, 4, 5), torch.rand(2, 3, 4, 5).round(decimals=1)
     expected = [spearmanr(a[i].flatten(), b[i].flatten()).statistic for i in range(2)]
-    np.testing.assert_allclose(randomization.similarity(a, b), expected)
-    assert randomization.similarity(a, torch.zeros_like(a)).tolist() == [0, 0]
-    np.testing.assert_allclose(randomization.similarity(a, a), 1)
+    every = torch.ones_like(a, dtype=torch.bool)
+    np.testing.assert_allclose(randomization.similarity(a, b, every), expected)
+    assert randomization.similarity(a, torch.zeros_like(a), every).tolist() == [0, 0]
+    np.testing.assert_allclose(randomization.similarity(a, a, every), 1)
+
+
+def test_voxels_that_no_network_was_shown_make_no_maps_alike():
+    shown = torch.zeros(1, 8, 4, 4, dtype=torch.bool)
+    shown[:, 3] = True
+    torch.manual_seed(0)
+    a, b = torch.rand(2, 1, 8, 4, 4) * shown
+    every = torch.ones_like(shown)
+    assert randomization.similarity(a, b, every)[0] > 0.6 > abs(randomization.similarity(a, b, shown)[0])

@@ -16,6 +16,7 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from helpers.learning.explain.fields import seen
 from helpers.learning.explain.maps import methods, saliency
 from helpers.learning.explain.saliency import inside
 from helpers.learning.networks.batch import Batch
@@ -30,20 +31,21 @@ def cascade(net: Net, batch: Batch, *, endpoint: int, sign: Tensor, seed: int, d
     """method, depth, layer, similarity, inside: means over the cases and `draws` random networks.
 
     Depth 0 is the trained network, whose similarity is 1; at depth k the last k layers have new weights. Similarity is the
-    rank correlation of the voxels' saliency with the trained network's, 0 where a map says nothing; `inside` is the share
+    rank correlation with the trained network's map over the voxels that the network was shown, since all others are 0 in
+    any map, and 0 where a map says nothing; `inside` is the share
     of saliency inside the lesion. The network itself is left as it is.
     """
     net.eval()
     options = {"endpoint": endpoint, "sign": sign}
+    given = seen(net, batch) & (batch.images != 0).any(dim=1)
     trained = {m: saliency(net, batch, method=m, **options).values for m in methods(net)}
     rows = [(m, 0, TRAINED, 1.0, _mean(inside(map_, batch.lesion))) for m, map_ in trained.items()]
     for draw in range(draws):
         for depth, layer, changed in drawn_anew(net, seed=(seed, draw)):
             for method, before in trained.items():
                 after = saliency(changed, batch, method=method, **options).values
-                rows.append(
-                    (method, depth, layer, float(similarity(before, after).mean()), _mean(inside(after, batch.lesion)))
-                )
+                alike = float(similarity(before, after, given).mean())
+                rows.append((method, depth, layer, alike, _mean(inside(after, batch.lesion))))
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.groupby(["method", "depth", "layer"], sort=False, as_index=False)[["similarity", "inside"]].mean()
 
@@ -73,19 +75,16 @@ def draw(block: nn.Module, *, seed: int) -> None:
                 parameter.copy_(torch.randn(parameter.shape) * spread + parameter.mean())
 
 
-def similarity(before: Tensor, after: Tensor) -> np.ndarray:
-    """Spearman's rank correlation of two maps (n, z, y, x) over the voxels of each case, (n,); 0 where one is constant."""
-    return np.array([_spearman(a, b) for a, b in zip(_flat(before), _flat(after), strict=True)])
+def similarity(before: Tensor, after: Tensor, given: Tensor) -> np.ndarray:
+    """Spearman's rank correlation of two maps (n, z, y, x) over each case's `given` voxels, (n,); 0 where one is constant."""
+    maps = zip(before.double().numpy(), after.double().numpy(), given.numpy(), strict=True)
+    return np.array([_spearman(first[where], second[where]) for first, second, where in maps])
 
 
 def _spearman(first: np.ndarray, second: np.ndarray) -> float:
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
+    if not first.size or np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
     return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
-
-
-def _flat(maps: Tensor) -> np.ndarray:
-    return maps.flatten(1).double().numpy()
 
 
 def _mean(values: np.ndarray) -> float:
