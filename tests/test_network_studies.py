@@ -10,8 +10,10 @@ import sys
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from helpers import study as studies
+from helpers.cli import main
 
 STUDIES = ("cnn3d", "idh-ki67", "ssl-fusion")
 SMALL = (
@@ -38,6 +40,15 @@ def test_every_section_of_a_study_shows_notebooks_that_it_runs(name, house):
     from helpers.reporting import stage
 
     stage.require_notebooks(studies.load(name), reports=house / "reports")
+
+
+@pytest.mark.parametrize("command", ["check", "report"])
+def test_absent_weights_are_named_before_anything_runs(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("RADIOGRAM_RUNS", str(tmp_path))
+    models = "networks.models=[{name: R, architecture: resnet10, weights: nowhere.pth}]"
+    done = CliRunner().invoke(main, [command, "cnn3d", "--set", models])
+    assert done.exit_code == 2 and not list(tmp_path.iterdir())
+    assert "networks.models, R: there is no file of weights nowhere.pth; give a path, or random" in done.output
 
 
 @pytest.fixture(scope="module")

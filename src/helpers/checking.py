@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers import prose, run
 from helpers import study as studies
-from helpers.cohort import clinical, enroll, reading
+from helpers.cohort import clinical, enroll, inputs, reading
 from helpers.study import Study
 
 
@@ -31,6 +31,7 @@ def _networks(study: Study) -> Iterator[str]:
     """What would be trained, and how often."""
     if "06_networks" not in study.parameters.notebooks:
         return
+    inputs.require_weights(study)
     settings, folds = study.parameters.networks, study.parameters.modeling.folds
     each = f"{prose.count(folds, 'fold')} and {prose.count(settings.seeds, 'seed')}"
     count = len(settings.models) * folds * settings.seeds

@@ -247,6 +247,7 @@ def report(study_name: str, *, overrides: Sequence[str] = (), say: Callable[[str
     lines = "\n".join(overrides)
     study = studies.load(study_name, overrides=lines)
     stage.require_notebooks(study, reports=studies.house() / "reports")
+    inputs.require_weights(study)
     enroll.enroll(study)
     study.folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()

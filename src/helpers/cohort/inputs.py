@@ -9,7 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from helpers.cohort import manifest
+from helpers.errors import RadiogramError
+from helpers.prose import listing
 from helpers.study import Study
+
+NO_FILE = ("random", "pretrained", "imagenet")  # weights of networks that name no file
 
 
 def fingerprint(study: Study) -> dict[str, str]:
@@ -62,3 +66,14 @@ def _stamps(paths: Iterable[Path]) -> str:
         stat = path.stat()
         digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+def require_weights(study: Study) -> None:
+    """Raises RadiogramError for a network of this study whose file of weights is absent: better now than after the extraction."""
+    models = study.parameters.networks.models if "06_networks" in study.parameters.notebooks else ()
+    for network in models:
+        if network.weights not in NO_FILE and not Path(network.weights).expanduser().is_file():
+            raise RadiogramError(
+                f"networks.models, {network.name}: there is no file of weights {network.weights}; give a path, or "
+                f"{listing(NO_FILE, 'or')}."
+            )
