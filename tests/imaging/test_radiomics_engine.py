@@ -208,11 +208,11 @@ def test_preparation_equals_pyradiomics(builders, changes, dtype):
     mask = builders.volume(builders.ball() * np.uint8(own.label))
     (region,) = preparation.prepare(scan, [mask], settings=own)
     image, lesion, outline = theirs_prepared(scan, mask, own)
-    assert region.scan.GetPixelID() == image.GetPixelID()
+    assert region.scan.image.GetPixelID() == image.GetPixelID()
     assert np.array_equal(region.lesion, lesion) and np.array_equal(region.outline, outline)
-    ours, theirs = (sitk.GetArrayFromImage(one).astype(float) for one in (region.scan, image))
+    ours, theirs = (sitk.GetArrayFromImage(one).astype(float) for one in (region.scan.image, image))
     assert np.allclose(ours, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())
-    assert region.scan.GetSpacing() == pytest.approx(image.GetSpacing(), rel=1e-12)
+    assert region.scan.image.GetSpacing() == pytest.approx(image.GetSpacing(), rel=1e-12)
 
 
 def test_spline_near_the_lesion_equals_that_of_the_whole_scan(builders):
@@ -223,7 +223,7 @@ def test_spline_near_the_lesion_equals_that_of_the_whole_scan(builders):
     own = Settings(resampled_pixel_spacing=(1.5, 1.4, 0.9), normalize=True)
     (region,) = preparation.prepare(scan, [builders.volume(mask, spacing=(1.0, 1.0, 1.0))], settings=own)
     theirs = sitk.GetArrayFromImage(theirs_prepared(scan, builders.volume(mask, spacing=(1.0, 1.0, 1.0)), own)[0])
-    assert np.abs(sitk.GetArrayFromImage(region.scan) - theirs).max() < 1e-10 * np.abs(theirs).max()
+    assert np.abs(region.scan.values - theirs).max() < 1e-10 * np.abs(theirs).max()
 
 
 def moved(builders, *, origin=(0.0, 0.0, 0.0)):

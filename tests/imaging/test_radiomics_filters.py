@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from helpers.errors import CaseError, RadiogramError
 from helpers.imaging import geometry
 from helpers.imaging.radiomics import filters, local_binary_3d, log_filter
+from helpers.imaging.radiomics.scan import Scaling, Scan
 from helpers.imaging.radiomics.settings import Settings
 
 SPACING = (0.8, 1.2, 2.5)  # x, y, z
@@ -92,7 +93,7 @@ def whole(image: sitk.Image, kind: str, **options) -> dict[str, np.ndarray]:
 
 def ours(image: sitk.Image, box: geometry.Box, kind: str, **options) -> dict[str, np.ndarray]:
     settings = Settings(image_types=((kind, {}),), **options)
-    found = {name: values for name, values, _ in filters.images(image, box, settings=settings)}
+    found = {name: values for name, values, _ in filters.images(Scan(image), box, settings=settings)}
     assert list(found) == filters.names(settings)
     return found
 
@@ -110,7 +111,29 @@ def assert_same_bits(image: sitk.Image, kind: str, boxes=None, **options) -> Non
             assert np.array_equal(values, expected, equal_nan=floating), (name, box)
 
 
-TYPES = [np.int16, np.uint8, np.int32, np.float32, np.float64]
+TYPES = [np.int16, np.uint16, np.uint8, np.int32, np.float32, np.float64]
+
+
+@pytest.mark.parametrize("outliers", [None, 1.5])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_filters_of_a_scan_scaled_where_they_look_are_those_of_itks_normalized_image(dtype, outliers):
+    raw = scan((12, 15, 17), dtype)
+    values = sitk.GetArrayViewFromImage(raw)
+    mean, deviation = float(values.mean()), float(values.std(ddof=1))
+    normalized = sitk.ShiftScale(raw, -mean, 1 / deviation, sitk.sitkFloat64)
+    if outliers is not None:
+        normalized = sitk.Clamp(normalized, sitk.sitkFloat64, -outliers, outliers)
+    normalized *= 100.0
+    ours = Scan(raw, Scaling(-mean, 1 / deviation, 100.0, outliers))
+    settings = Settings(image_types=ALL, sigma=(1.0, 3.3))
+    for box in corner_boxes((12, 15, 17)):
+        pairs = zip(
+            filters.images(ours, box, settings=settings),
+            filters.images(Scan(normalized), box, settings=settings),
+            strict=True,
+        )
+        for (name, found, _), (_, expected, _) in pairs:
+            assert found.dtype == expected.dtype and np.array_equal(found, expected, equal_nan=True), (name, box)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -133,7 +156,7 @@ def test_laplacian_of_gaussian_is_itks_in_any_box_of_any_scan(data):
     image = sitk.GetImageFromArray(values)
     image.SetSpacing(spacing[::-1])
     expected = sitk.GetArrayFromImage(sitk.LaplacianRecursiveGaussian(image, sigma, True))[box]
-    found = log_filter.laplacian(values, box, spacing=spacing, sigma=sigma)
+    found = log_filter.laplacian(Scan(image), box, sigma=sigma)
     assert np.count_nonzero(found != expected) <= 1  # float32's last bit may turn on what lies 26 sigmas away
     assert np.abs(found - expected).max() <= 1e-7 * max(np.abs(expected).max(), 1)
 
@@ -223,8 +246,8 @@ def test_binary_patterns_in_3d_are_computed_in_the_lesion_alone():
     lesion = np.zeros((6, 6, 6), dtype=bool)
     lesion[1:4, 2:5, 3] = True
     settings = Settings(image_types=(("LBP3D", {}),))
-    everywhere = [values for _, values, _ in filters.images(image, box, settings=settings)]
-    there = [values for _, values, _ in filters.images(image, box, settings=settings, lesion=lesion)]
+    everywhere = [values for _, values, _ in filters.images(Scan(image), box, settings=settings)]
+    there = [values for _, values, _ in filters.images(Scan(image), box, settings=settings, lesion=lesion)]
     for all_of_it, part in zip(everywhere, there, strict=True):
         assert np.array_equal(part[lesion], all_of_it[lesion], equal_nan=True)
         assert not part[~lesion].any()
@@ -240,7 +263,7 @@ def test_the_sphere_is_trimeshs(subdivision, radius):
 def test_images_come_in_the_order_of_the_settings_and_each_with_its_own():
     kinds = (("Wavelet", {"bin_width": 10.0}), ("LoG", {"sigma": (1, 2.5), "bin_width": 3.0}), ("Original", {}))
     settings = Settings(image_types=kinds, bin_width=25.0)
-    found = list(filters.images(scan(), (slice(2, 6),) * 3, settings=settings))
+    found = list(filters.images(Scan(scan()), (slice(2, 6),) * 3, settings=settings))
     assert [name for name, _, _ in found] == filters.names(settings)
     assert filters.names(settings)[-4:] == ["wavelet-LLL", "log-sigma-1-mm-3D", "log-sigma-2-5-mm-3D", "original"]
     assert [own.bin_width for _, _, own in found] == [10.0] * 8 + [3.0] * 2 + [25.0]
@@ -254,7 +277,9 @@ def test_a_value_does_not_depend_on_the_box():
     wide, narrow = (slice(1, 11), slice(2, 14), slice(0, 16)), (slice(4, 7), slice(5, 9), slice(6, 13))
     inside = tuple(slice(n.start - w.start, n.stop - w.start) for n, w in zip(narrow, wide, strict=True))
     pairs = zip(
-        filters.images(image, wide, settings=settings), filters.images(image, narrow, settings=settings), strict=True
+        filters.images(Scan(image), wide, settings=settings),
+        filters.images(Scan(image), narrow, settings=settings),
+        strict=True,
     )
     for (name, of_wide, _), (_, of_narrow, _) in pairs:
         assert np.array_equal(of_wide[inside], of_narrow, equal_nan=True), name
@@ -262,17 +287,19 @@ def test_a_value_does_not_depend_on_the_box():
 
 def test_filters_run_in_parallel_give_the_same_bytes():
     image, box, settings = scan(), (slice(2, 10),) * 3, Settings(image_types=ALL, sigma=(1.0, 2.0))
-    steps = filters.steps(image, box, settings=settings)
+    steps = filters.steps(Scan(image), box, settings=settings)
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda step: [values.tobytes() for values in step.make()], steps))
-    serial = [values.tobytes() for _, values, _ in filters.images(image, box, settings=settings)]
+    serial = [values.tobytes() for _, values, _ in filters.images(Scan(image), box, settings=settings)]
     assert [values for of_step in made for values in of_step] == serial
 
 
 def test_filters_leave_the_scan_as_it_was():
     image = scan(dtype=np.float64)
     before = sitk.GetArrayFromImage(image)
-    for _, values, _ in filters.images(image, (slice(2, 10),) * 3, settings=Settings(image_types=ALL, sigma=(1.0,))):
+    for _, values, _ in filters.images(
+        Scan(image), (slice(2, 10),) * 3, settings=Settings(image_types=ALL, sigma=(1.0,))
+    ):
         values[:] = -1
     assert np.array_equal(sitk.GetArrayFromImage(image), before)
 

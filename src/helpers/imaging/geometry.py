@@ -55,11 +55,10 @@ def _vector(delta: np.ndarray) -> str:
 
 def box(lesion: np.ndarray) -> Box:
     """The smallest box of slices (z, y, x) around a non-empty lesion."""
-    edges = []
-    for axis in range(3):
-        occupied = np.flatnonzero(lesion.any(axis=tuple(a for a in range(3) if a != axis)))
-        edges.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
-    return tuple(edges)
+    across = np.flatnonzero(lesion.reshape(len(lesion), -1).any(axis=1))
+    drawn = lesion[across[0] : across[-1] + 1].any(axis=0)  # most slices of a scan hold nothing and are passed by
+    occupied = (across, np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0)))
+    return tuple(slice(int(found[0]), int(found[-1]) + 1) for found in occupied)
 
 
 def union(boxes: list[Box]) -> Box:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import SimpleITK as sitk
 
 from helpers.errors import RadiogramError
 from helpers.imaging.geometry import Box
 from helpers.imaging.radiomics import local_binary, local_binary_3d, log_filter, pointwise, wavelet
+from helpers.imaging.radiomics.scan import Scan
 from helpers.imaging.radiomics.settings import Settings
 
 
@@ -33,22 +32,22 @@ def names(settings: Settings) -> list[str]:
     return [name for kind, of_kind in _kinds(settings) for name in NAMES[kind](of_kind)]
 
 
-def steps(scan: sitk.Image, box: Box, *, settings: Settings, lesion: np.ndarray | None = None) -> list[Step]:
+def steps(scan: Scan, box: Box, *, settings: Settings, lesion: np.ndarray | None = None) -> list[Step]:
     """The filters of a scan, to be run in any order and in parallel; each gives arrays over `box` (z, y, x).
 
     `scan` is the image as prepared; `lesion` (boolean, over `box`) says where 3D local binary patterns are wanted,
     None for everywhere. Nothing is computed yet. Raises CaseError when the scan is too small for a filter.
     """
-    prepared = _Scan(scan, box, np.ones([e.stop - e.start for e in box], dtype=bool) if lesion is None else lesion)
+    where = _Where(scan, box, np.ones([e.stop - e.start for e in box], dtype=bool) if lesion is None else lesion)
     return [
         Step(tuple(found), of_kind, make)
         for kind, of_kind in _kinds(settings)
-        for found, make in STEPS.get(kind, _pointwise)(prepared, of_kind, kind)
+        for found, make in STEPS.get(kind, _pointwise)(where, of_kind, kind)
     ]
 
 
 def images(
-    scan: sitk.Image, box: Box, *, settings: Settings, lesion: np.ndarray | None = None
+    scan: Scan, box: Box, *, settings: Settings, lesion: np.ndarray | None = None
 ) -> Iterator[tuple[str, np.ndarray, Settings]]:
     """(name, intensities over `box`, settings of that image) of every image of a scan; see `steps`.
 
@@ -61,64 +60,51 @@ def images(
 
 
 @dataclass(frozen=True)
-class _Scan:
+class _Where:
     """A scan as prepared, the box in question and where the lesions are within it."""
 
-    image: sitk.Image
+    scan: Scan
     box: Box
     lesion: np.ndarray
-
-    @cached_property
-    def values(self) -> np.ndarray:
-        """A view, which lives as long as the image."""
-        return sitk.GetArrayViewFromImage(self.image)
-
-    @cached_property
-    def peak(self) -> np.float64:
-        return pointwise.peak(self.values)
-
-    @property
-    def spacing(self) -> tuple[float, float, float]:
-        return self.image.GetSpacing()[::-1]
 
 
 Made = Iterator[tuple[list[str], Callable[[], Iterable[np.ndarray]]]]
 
 
-def _original(scan: _Scan, settings: Settings, kind: str) -> Made:
-    yield ["original"], lambda: [scan.values[scan.box].copy()]
+def _original(where: _Where, settings: Settings, kind: str) -> Made:
+    yield ["original"], lambda: [where.scan.take(where.box)]
 
 
-def _log(scan: _Scan, settings: Settings, kind: str) -> Made:
+def _log(where: _Where, settings: Settings, kind: str) -> Made:
     def make(sigma: float) -> Callable[[], list[np.ndarray]]:
-        return lambda: [log_filter.laplacian(scan.values, scan.box, spacing=scan.spacing, sigma=sigma)]
+        return lambda: [log_filter.laplacian(where.scan, where.box, sigma=sigma)]
 
     for sigma in settings.sigma:
-        log_filter.check(scan.values.shape, spacing=scan.spacing, sigma=sigma)
+        log_filter.check(where.scan.shape, spacing=where.scan.spacing, sigma=sigma)
         yield [log_filter.name(sigma)], make(sigma)
 
 
-def _wavelet(scan: _Scan, settings: Settings, kind: str) -> Made:
+def _wavelet(where: _Where, settings: Settings, kind: str) -> Made:
     found = wavelet.names(settings)
-    yield found, lambda: (values for _, values in wavelet.bands(scan.values, scan.box, settings=settings))
+    yield found, lambda: (values for _, values in wavelet.bands(where.scan, where.box, settings=settings))
 
 
-def _pointwise(scan: _Scan, settings: Settings, kind: str) -> Made:
-    yield [kind.lower()], lambda: [POINTWISE[kind](scan.values[scan.box], scan.peak)]
+def _pointwise(where: _Where, settings: Settings, kind: str) -> Made:
+    yield [kind.lower()], lambda: [POINTWISE[kind](where.scan.take(where.box), pointwise.peak(where.scan))]
 
 
-def _gradient(scan: _Scan, settings: Settings, kind: str) -> Made:
+def _gradient(where: _Where, settings: Settings, kind: str) -> Made:
     use_spacing = settings.gradient_use_spacing
-    yield ["gradient"], lambda: [pointwise.gradient(scan.image, scan.box, use_spacing=use_spacing)]
+    yield ["gradient"], lambda: [pointwise.gradient(where.scan, where.box, use_spacing=use_spacing)]
 
 
-def _patterns(scan: _Scan, settings: Settings, kind: str) -> Made:
-    yield ["lbp-2D"], lambda: [local_binary.patterns(scan.values, scan.box, settings=settings)]
+def _patterns(where: _Where, settings: Settings, kind: str) -> Made:
+    yield ["lbp-2D"], lambda: [local_binary.patterns(where.scan.values, where.box, settings=settings)]
 
 
-def _patterns_3d(scan: _Scan, settings: Settings, kind: str) -> Made:
+def _patterns_3d(where: _Where, settings: Settings, kind: str) -> Made:
     found = local_binary_3d.names(settings)
-    yield found, lambda: local_binary_3d.patterns(scan.values, scan.box, scan.lesion, settings=settings)
+    yield found, lambda: local_binary_3d.patterns(where.scan.values, where.box, where.lesion, settings=settings)
 
 
 def _kinds(settings: Settings) -> list[tuple[str, Settings]]:

@@ -7,6 +7,7 @@ to the bit. A pass needs the causal recursion only up to the box's end, the anti
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -14,11 +15,13 @@ from numba import njit
 from helpers.errors import CaseError, RadiogramError
 from helpers.imaging.geometry import Box
 from helpers.imaging.radiomics.deriche import coefficients
+from helpers.imaging.radiomics.scan import Scan
 
 U = np.uint64
 Size = tuple[int, int, int]
 
 REACH = 26.0  # sigmas, summed over the axes; what lies farther weighs less than float64's resolution
+DIRECT = (np.int16, np.uint16, np.float32, np.float64)  # types of scans that the kernels read as they are
 LANES = 48  # lines filtered side by side, so that the processor's vectors are full
 
 
@@ -47,23 +50,53 @@ def around(box: Box, size: Size, *, spacing: tuple[float, float, float], sigma: 
     )
 
 
-def laplacian(values: np.ndarray, box: Box, *, spacing: tuple[float, float, float], sigma: float) -> np.ndarray:
+def laplacian(scan: Scan, box: Box, *, sigma: float) -> np.ndarray:
     """ITK's LaplacianRecursiveGaussian, normalized across scale, over `box` of a scan (z, y, x), as float32.
 
-    Spacing z, y, x and sigma in mm. Equal to filtering the whole scan, whatever its type.
+    Sigma in mm. Equal to filtering the whole scan, whatever its type.
     """
-    region = around(box, values.shape, spacing=spacing, sigma=sigma)
-    kind = np.float32 if np.can_cast(values.dtype, np.float32) else np.float64
-    source = np.array(values[region], dtype=kind, order="C")
-    far = [_distances(edge, part, sigma / step) for edge, part, step in zip(box, region, spacing, strict=True)]
+    region = around(box, scan.shape, spacing=scan.spacing, sigma=sigma)
+    source = _source(scan, region)
+    far = [_distances(edge, part, sigma / step) for edge, part, step in zip(box, region, scan.spacing, strict=True)]
     total = np.zeros([edge.stop - edge.start for edge in box], dtype=np.float32)
     for axis in (2, 1, 0):  # ITK counts x, y, z: the second derivative first, then the other two in that order
         passed, away = source, list(far)
         for along in (axis, *(other for other in (2, 1, 0) if other != axis)):
-            passed = _along(passed, along, away, sigma, spacing[along], second=along == axis)
+            passed = _along(passed, along, away, sigma, scan.spacing[along], second=along == axis)
             away[along] = away[along][away[along] == 0]
-        total = (total + passed * (1.0 / np.float64(spacing[axis] * spacing[axis]))).astype(np.float32)
+        found = passed.voxels.reshape(total.shape) * (1.0 / np.float64(scan.spacing[axis] * scan.spacing[axis]))
+        total = (total + found).astype(np.float32)
     return total
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Voxels of a block (z, y, x) in a flat array, the strides between them, and how they are scaled when they are read."""
+
+    voxels: np.ndarray
+    strides: tuple[int, int, int]
+    scaling: tuple[float, float, float] = (0.0, 1.0, 1.0)
+
+
+def _source(scan: Scan, region: Box) -> _Lines:
+    """A region of a scan, left where it lies and scaled as it is read, unless its type is rare or outliers are cut."""
+    scaling = scan.scaling
+    if scan.raw.dtype.type not in DIRECT or (scaling is not None and scaling.outliers is not None):
+        return _block(scan.take(region).astype(np.float64))
+    corner = np.ravel_multi_index([edge.start for edge in region], scan.shape)
+    own = () if scaling is None else ((scaling.shift, scaling.factor, scaling.scale),)
+    return _Lines(scan.raw.reshape(-1)[corner:], _strides(scan.shape), *own)
+
+
+def _block(values: np.ndarray) -> _Lines:
+    """An array that is read only, as those of SimpleITK are: a kernel is compiled for each kind of array."""
+    flat = values.reshape(-1)
+    flat.flags.writeable = False
+    return _Lines(flat, _strides(values.shape))
+
+
+def _strides(shape: Size) -> tuple[int, int, int]:
+    return shape[1] * shape[2], shape[2], 1
 
 
 def _distances(edge: slice, part: slice, scale: float) -> np.ndarray:
@@ -72,25 +105,23 @@ def _distances(edge: slice, part: slice, scale: float) -> np.ndarray:
     return np.maximum(np.maximum(edge.start - position, position - edge.stop + 1), 0) / scale
 
 
-def _along(
-    source: np.ndarray, axis: int, away: list[np.ndarray], sigma: float, spacing: float, *, second: bool
-) -> np.ndarray:
+def _along(source: _Lines, axis: int, away: list[np.ndarray], sigma: float, spacing: float, *, second: bool) -> _Lines:
     """One pass along an axis, of which the box's positions are kept, those `away` from it by zero sigmas."""
     first, last = np.flatnonzero(away[axis] == 0)[[0, -1]]
     outer, inner = (other for other in range(3) if other != axis)
-    sizes = list(source.shape)
+    sizes = [part.size for part in away]
     sizes[axis] = last + 1 - first
     out = np.empty(sizes, dtype=np.float32)
-    steps, to = ([array.strides[a] // array.itemsize for a in (axis, outer, inner)] for array in (source, out))
-    extents = (source.shape[axis], first, last + 1)
+    steps, to = (tuple(strides[a] for a in (axis, outer, inner)) for strides in (source.strides, _strides(out.shape)))
+    extents = (away[axis].size, first, last + 1)
     response = coefficients(sigma, spacing, second=second)
     beside = (away[outer], away[inner], sigma / spacing)
-    _filter(source.reshape(-1), tuple(steps), extents, beside, response, out.reshape(-1), tuple(to))
-    return out
+    _filter(source.voxels, source.scaling, steps, extents, beside, response, out.reshape(-1), to)
+    return _block(out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _filter(source, steps, extents, beside, response, out, to):
+def _filter(source, scaling, steps, extents, beside, response, out, to):
     """Filter lines, LANES at once, and keep [first, last) of each.
 
     `steps` and `to` are strides, along the line and to the next lines, outer and inner, of the flat arrays. Weights
@@ -109,9 +140,8 @@ def _filter(source, steps, extents, beside, response, out, to):
             if reach <= 0:
                 _blank(last - first, lanes, out, at, to[0], to[2])
                 continue
-            _load(
-                source, start * steps[0] + p * steps[1] + q * steps[2], steps[0], steps[2], stop - start, lanes, lines
-            )
+            corner = start * steps[0] + p * steps[1] + q * steps[2]
+            _load(source, scaling, corner, steps[0], steps[2], stop - start, lanes, lines)
             _forth(lines, response, last - start, forth)
             _back(lines, response, first - start, stop - start, back)
             _store(forth, back, first - start, last - start, lanes, out, at, to[0], to[2])
@@ -125,24 +155,25 @@ def _blank(count, lanes, out, at, along, inner):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _load(source, start, along, inner, length, lanes, lines):
-    """Bring lines side by side; unsigned indices let the compiler use the processor's vectors."""
+def _load(source, scaling, start, along, inner, length, lanes, lines):
+    """Bring lines side by side, scaled; unsigned indices let the compiler use the processor's vectors."""
     step, stride = U(along), U(inner)
+    shift, factor, scale = scaling
     if inner == 1:
         for i in range(U(length)):
             base, to = U(start) + i * step, i * U(LANES)
             for k in range(U(lanes)):
-                lines[to + k] = source[base + k]
+                lines[to + k] = (source[base + k] + shift) * factor * scale
         return
     whole = U(lanes - lanes % 8)  # eight lines at once keep the cache
     for j in range(U(0), whole, U(8)):
         for i in range(U(length)):
             base, to = U(start) + i * step + j * stride, i * U(LANES) + j
             for k in range(U(8)):
-                lines[to + k] = source[base + k * stride]
+                lines[to + k] = (source[base + k * stride] + shift) * factor * scale
     for k in range(whole, U(lanes)):
         for i in range(U(length)):
-            lines[i * U(LANES) + k] = source[U(start) + i * step + k * stride]
+            lines[i * U(LANES) + k] = (source[U(start) + i * step + k * stride] + shift) * factor * scale
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

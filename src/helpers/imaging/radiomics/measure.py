@@ -18,6 +18,7 @@ from helpers.imaging.radiomics import features as classes
 from helpers.imaging.radiomics.features import Measured
 from helpers.imaging.radiomics.pool import Done, workers
 from helpers.imaging.radiomics.preparation import Region
+from helpers.imaging.radiomics.scan import Scan
 from helpers.imaging.radiomics.settings import IMAGE_TYPES, Settings
 
 ENGINE = 2  # raised when a change here changes a feature
@@ -71,7 +72,7 @@ def features(
         found = reference.features(scan, lesions, settings=settings, physical=physical)
         return [_noted(one, missing) for one in found]
     if not settings.crops:
-        _feasible(settings, scan, strict=True)
+        _feasible(settings, Scan(scan), strict=True)
     regions = preparation.prepare_lesions(scan, lesions, settings=settings)
     return _measure(regions, _Plan(settings, physical=physical, strict=True), threads)
 
@@ -201,7 +202,7 @@ def _steps(members: list[_Member], plan: _Plan) -> Iterator[filters.Step]:
             yield step
 
 
-def _feasible(settings: Settings, scan: sitk.Image, *, strict: bool) -> Settings:
+def _feasible(settings: Settings, scan: Scan, *, strict: bool) -> Settings:
     """The settings less the Laplacians of Gaussian that the scan is too small for; CaseError if that is an error."""
     types = []
     for kind, own in settings.image_types:
@@ -211,9 +212,9 @@ def _feasible(settings: Settings, scan: sitk.Image, *, strict: bool) -> Settings
     return replace(settings, image_types=tuple(types))
 
 
-def _fits(sigma: float, scan: sitk.Image, *, strict: bool) -> bool:
+def _fits(sigma: float, scan: Scan, *, strict: bool) -> bool:
     try:
-        log_filter.check(scan.GetSize()[::-1], spacing=scan.GetSpacing()[::-1], sigma=sigma)
+        log_filter.check(scan.shape, spacing=scan.spacing, sigma=sigma)
     except CaseError:
         if strict:
             raise
@@ -243,7 +244,7 @@ def _shape(region: Region, plan: _Plan) -> _Part | CaseError:
     settings, scan = plan.settings, region.scan
     try:
         kept = filters.names(_feasible(settings, scan, strict=plan.strict))
-        found = classes.of_shape(region.outline, settings.classes, spacing=scan.GetSpacing()[::-1], settings=settings)
+        found = classes.of_shape(region.outline, settings.classes, spacing=scan.spacing, settings=settings)
     except CaseError as error:
         return error
     missing = [name for name in filters.names(settings) if name not in kept]
@@ -251,7 +252,7 @@ def _shape(region: Region, plan: _Plan) -> _Part | CaseError:
 
 
 def _image(name: str, values: np.ndarray, region: Region, plan: _Plan, own: Settings) -> _Part | CaseError:
-    lesion, spacing = region.lesion, region.scan.GetSpacing()[::-1]
+    lesion, spacing = region.lesion, region.scan.spacing
     inside = discretize.intensities(values, lesion)
     if plan.strict and name == "original" and inside.min() == inside.max():
         return CaseError(f"the lesion is flat: each of its {inside.size} voxels has intensity {inside[0]:g}.")

@@ -11,11 +11,12 @@ import SimpleITK as sitk
 
 from helpers.errors import CaseError
 from helpers.imaging.geometry import Box
+from helpers.imaging.radiomics.scan import Scan
 
 
-def peak(values: np.ndarray) -> np.float64:
+def peak(scan: Scan) -> np.float64:
     """The largest magnitude of a scan."""
-    return np.maximum(np.abs(np.float64(values.min())), np.abs(np.float64(values.max())))
+    return np.abs(scan.range.astype(np.float64)).max()
 
 
 def square(inside: np.ndarray, largest: np.float64) -> np.ndarray:
@@ -49,16 +50,15 @@ def exponential(inside: np.ndarray, largest: np.float64) -> np.ndarray:
     return np.exp(np.log(largest) / largest * inside.astype(np.float64))
 
 
-def gradient(scan: sitk.Image, box: Box, *, use_spacing: bool) -> np.ndarray:
+def gradient(scan: Scan, box: Box, *, use_spacing: bool) -> np.ndarray:
     """ITK's magnitude of the gradient by central differences, per mm or per voxel; float32.
 
     ITK filters the box and one voxel around it, which is all that a central difference sees.
     """
-    sizes = reversed(scan.GetSize())
-    outer = [slice(max(0, edge.start - 1), min(n, edge.stop + 1)) for edge, n in zip(box, sizes, strict=True)]
+    outer = [slice(max(0, edge.start - 1), min(n, edge.stop + 1)) for edge, n in zip(box, scan.shape, strict=True)]
     itk = sitk.GradientMagnitudeImageFilter()
     itk.SetUseImageSpacing(use_spacing)
-    found = sitk.GetArrayFromImage(itk.Execute(scan[tuple(reversed(outer))]))
+    found = sitk.GetArrayFromImage(itk.Execute(scan.cut(tuple(outer))))
     return found[tuple(slice(b.start - o.start, b.stop - o.start) for b, o in zip(box, outer, strict=True))].copy()
 
 

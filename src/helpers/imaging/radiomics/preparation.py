@@ -16,6 +16,7 @@ from helpers.errors import CaseError
 from helpers.imaging import geometry
 from helpers.imaging.radiomics import moments, resampling
 from helpers.imaging.radiomics.resampling import image_of
+from helpers.imaging.radiomics.scan import Scaling, Scan
 from helpers.imaging.radiomics.settings import Settings
 
 __all__ = ["Region", "image_of", "labelled", "prepare", "prepare_lesions"]
@@ -31,7 +32,7 @@ class Region:
     measured of; they differ after resegmentation without resegmentShape. Masks of one crop share one `scan`.
     """
 
-    scan: sitk.Image
+    scan: Scan
     box: geometry.Box
     lesion: np.ndarray
     outline: np.ndarray
@@ -101,7 +102,7 @@ class _Source:
 
     def __init__(self, image: sitk.Image, settings: Settings) -> None:
         self.image, self.settings = image, settings
-        self.crops: dict[tuple, sitk.Image] = {}
+        self.crops: dict[tuple, Scan] = {}
 
     @cached_property
     def moments(self) -> tuple[float, float]:
@@ -112,29 +113,25 @@ class _Source:
         return mean, deviation
 
     @cached_property
-    def whole(self) -> sitk.Image:
-        return self._scaled(self.image)
+    def scaling(self) -> Scaling | None:
+        if not self.settings.normalize:
+            return None
+        (mean, deviation), settings = self.moments, self.settings
+        return Scaling(-mean, 1.0 / deviation, float(settings.normalize_scale), settings.remove_outliers)
 
-    def part(self, low: Sequence[int], high: Sequence[int]) -> sitk.Image:
+    @cached_property
+    def whole(self) -> Scan:
+        return Scan(self.image, self.scaling)
+
+    def part(self, low: Sequence[int], high: Sequence[int]) -> Scan:
         """Normalized voxels from `low` up to but not including `high` (x, y, z)."""
         key = (*low, *high)
         if all(a == 0 for a in low) and tuple(high) == self.image.GetSize():
             return self.whole
         if key not in self.crops:
             size = [int(b - a) for a, b in zip(low, high, strict=True)]
-            self.crops[key] = self._scaled(sitk.RegionOfInterest(self.image, size, [int(a) for a in low]))
+            self.crops[key] = Scan(sitk.RegionOfInterest(self.image, size, [int(a) for a in low]), self.scaling)
         return self.crops[key]
-
-    def _scaled(self, image: sitk.Image) -> sitk.Image:
-        """ITK's order of operations: the shift is added, the reciprocal multiplied, outliers cut, the scale multiplied."""
-        if not self.settings.normalize:
-            return image
-        (mean, deviation), outliers = self.moments, self.settings.remove_outliers
-        scaled = sitk.ShiftScale(image, -mean, 1.0 / deviation, sitk.sitkFloat64)
-        if outliers is not None:
-            scaled = sitk.Clamp(scaled, sitk.sitkFloat64, -outliers, outliers)
-        scaled *= float(self.settings.normalize_scale)
-        return scaled
 
 
 def _region(source: _Source, lesion: np.ndarray, mask: sitk.Image) -> Region:
@@ -183,32 +180,32 @@ def _checked(lesion: np.ndarray, settings: Settings) -> geometry.Box:
     return box
 
 
-def _cropped(source: _Source, lesion: np.ndarray, box: geometry.Box) -> tuple[sitk.Image, np.ndarray]:
+def _cropped(source: _Source, lesion: np.ndarray, box: geometry.Box) -> tuple[Scan, np.ndarray]:
     """Image and lesion, cut to the lesion's box and padDistance around it."""
     pad = source.settings.pad_distance
     cut = tuple(slice(max(0, e.start - pad), min(n, e.stop + pad)) for e, n in zip(box, lesion.shape, strict=True))
     return source.part([e.start for e in cut[::-1]], [e.stop for e in cut[::-1]]), lesion[cut]
 
 
-def _resampled(source: _Source, lesion: np.ndarray, mask: sitk.Image) -> tuple[sitk.Image, np.ndarray]:
+def _resampled(source: _Source, lesion: np.ndarray, mask: sitk.Image) -> tuple[Scan, np.ndarray]:
     """Image and lesion on voxels of resampledPixelSpacing, from the lesion's box and padDistance around it."""
     first, size = resampling.check_inside(lesion, mask, source.image)
     old, wanted = np.array(mask.GetSpacing()), np.array(source.settings.resampled_pixel_spacing, dtype=float)
     new = np.where((wanted == 0) | (size == 1), old, wanted)
     if np.allclose(source.image.GetSpacing(), new):
         lesion = resampling.nearest(lesion, mask, source.image)
-        return _cropped(source, lesion, geometry.box(lesion)) if lesion.any() else (source.image, lesion)
+        return _cropped(source, lesion, geometry.box(lesion)) if lesion.any() else (source.whole, lesion)
     grid = resampling.grid_around(mask, first, size, old / new, new, source.settings.pad_distance)
     key = (grid.GetSize(), grid.GetOrigin(), grid.GetSpacing(), grid.GetDirection())
     if key not in source.crops:
         name = source.settings.interpolator
-        source.crops[key] = resampling.interpolated(source.image, grid, name, part=source.part)
+        source.crops[key] = Scan(resampling.interpolated(source.image, grid, name, part=source.part))
     return source.crops[key], resampling.nearest(lesion, mask, grid)
 
 
-def _resegmented(scan: sitk.Image, lesion: np.ndarray, box: geometry.Box, settings: Settings) -> Region:
+def _resegmented(scan: Scan, lesion: np.ndarray, box: geometry.Box, settings: Settings) -> Region:
     """The lesion without what lies outside resegmentRange."""
-    values, before = sitk.GetArrayViewFromImage(scan)[box], lesion[box]
+    values, before = scan.take(box), lesion[box]
     inside = values[before]
     limits = _limits(inside, settings)
     kept = inside >= limits[0]

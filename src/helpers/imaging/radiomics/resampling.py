@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from helpers.errors import CaseError
 from helpers.imaging import geometry
 from helpers.imaging.radiomics import splines
+from helpers.imaging.radiomics.scan import Scan
 
 Low = list[int]
 
@@ -80,20 +81,20 @@ def _positions(image: sitk.Image, grid: sitk.Image) -> list[np.ndarray]:
 
 
 def interpolated(
-    image: sitk.Image, grid: sitk.Image, interpolator: str, *, part: Callable[[Low, Low], sitk.Image]
+    image: sitk.Image, grid: sitk.Image, interpolator: str, *, part: Callable[[Low, Low], Scan]
 ) -> sitk.Image:
     """An image on the grid, 0 outside; `part(low, high)` gives its voxels from `low` up to `high` (x, y, z).
 
     Splines are ITK's to the bit, from the voxels within their reach; the other interpolators are ITK's own.
     """
     if interpolator != "sitkBSpline":
-        whole = part([0, 0, 0], list(image.GetSize()))
+        whole = part([0, 0, 0], list(image.GetSize())).image
         return sitk.Resample(whole, grid, sitk.Transform(), getattr(sitk, interpolator), 0, whole.GetPixelID())
     lines, size = splines.indices(image, grid), np.array(image.GetSize())
     ends = np.concatenate([line.reshape(-1, 3) for line in lines])
     low = np.clip(np.floor(ends.min(axis=0)).astype(int) - splines.REACH, 0, size - 1)
     high = np.clip(np.ceil(ends.max(axis=0)).astype(int) + splines.REACH + 1, low + 1, size)
-    values = sitk.GetArrayViewFromImage(part(low.tolist(), high.tolist()))
+    values = part(low.tolist(), high.tolist()).values
     found = splines.interpolate(values, low, size, lines, grid.GetSize()[0])
     drawn = sitk.GetImageFromArray(_in_type(found, values.dtype))
     drawn.CopyInformation(grid)

@@ -15,6 +15,7 @@ import pywt
 from numba import njit
 
 from helpers.imaging.geometry import Box
+from helpers.imaging.radiomics.scan import Scan
 from helpers.imaging.radiomics.settings import Settings
 
 LETTERS = "LH"
@@ -28,20 +29,20 @@ def names(settings: Settings) -> list[str]:
     return [*details, f"{_prefix(settings.level)}-{bands[0]}"]
 
 
-def bands(values: np.ndarray, box: Box, *, settings: Settings) -> Iterator[tuple[str, np.ndarray]]:
-    """(name, band over `box`) of a scan (z, y, x), in the order of `names`.
+def bands(scan: Scan, box: Box, *, settings: Settings) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, band over `box`) of a scan, in the order of `names`.
 
     float32 stays float32, all else becomes float64. PyRadiomics repeats the first voxel at the end of an axis of
     odd size, and so does this.
     """
     axes = _axes(settings)
-    kind = np.float32 if values.dtype == np.float32 else np.float64
+    kind = np.float32 if scan.dtype == np.float32 else np.float64
     taps = _taps(settings.wavelet, kind)
     last = settings.start_level + settings.level
-    circles = [size + size % 2 for size in values.shape]
+    circles = [size + size % 2 for size in scan.shape]
     windows = [_window(edge, axis in axes, last, taps.shape[1]) for axis, edge in enumerate(box)]
-    index = [_wrapped(w[last], circles[a], size) for a, (w, size) in enumerate(zip(windows, values.shape, strict=True))]
-    approximation = np.ascontiguousarray(values[np.ix_(*index)], dtype=kind)
+    index = [_wrapped(w[last], circles[a], size) for a, (w, size) in enumerate(zip(windows, scan.shape, strict=True))]
+    approximation = np.ascontiguousarray(scan.take(np.ix_(*index)), dtype=kind)
     for level in range(last):
         ahead = [window[last - 1 - level] for window in windows]
         wanted = level >= settings.start_level
