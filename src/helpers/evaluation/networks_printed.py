@@ -14,13 +14,18 @@ ABSENT = "\N{EN DASH}"
 
 
 def architectures(table: pd.DataFrame) -> pd.DataFrame:
-    """A network a row: what it is by whose definition, what goes in, its size, and what its weights started from."""
+    """A network a row: what goes in, its size, and what its weights started from."""
     rows = [
-        (r.model, r.definition, r.inputs, _weights(r), f"{int(r.parameters):,}", f"{int(r.trained):,}")
-        for r in table.itertuples()
+        (r.model, r.inputs, _weights(r), f"{int(r.parameters):,}", f"{int(r.trained):,}") for r in table.itertuples()
     ]
-    columns = ["Network", "Definition", "Inputs", "Starting weights", "Parameters", "Trained"]
-    return pd.DataFrame(rows or [("None", "no network was trained", *[""] * 4)], columns=columns)
+    columns = ["Network", "Inputs", "Starting weights", "Parameters", "Trained"]
+    return pd.DataFrame(rows or [("None", "no network was trained", *[""] * 3)], columns=columns)
+
+
+def definitions(table: pd.DataFrame) -> str:
+    """What each network is and by whose definition, as a list in Markdown; networks of one definition share an item."""
+    grouped = table.groupby("definition", sort=False)["model"].agg(list)
+    return "\n".join(f"- **{prose.listing(names)}**: {text.rstrip('.')}." for text, names in grouped.items())
 
 
 def _weights(row: Any) -> str:

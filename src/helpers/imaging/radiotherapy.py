@@ -20,6 +20,15 @@ UNLIKELY = 1000.0  # Gy; a higher dose is written in another unit
 DOSE_NUMBERS = ("dmax", "lesion_mean")
 TARGET_NUMBERS = ("target_ml",)
 BOTH_NUMBERS = ("target_mean", "target_d95", "target_v95")
+WORDS = {
+    "dmax": "its highest value",
+    "lesion_mean": "its mean in the lesion",
+    "target_ml": "the volume of the target",
+    "target_mean": "its mean in the target",
+    "target_d95": f"what {100 * COVERED:.0f} % of the target receive at least (D95)",
+    "target_v95": f"the share of the target that receives {100 * COVERED:.0f} % of the prescription (V95)",
+    "eqd2": f"the equivalent dose in fractions of 2 Gy (EQD2, with an alpha/beta of {ALPHA_BETA:g} Gy)",
+}
 
 
 @dataclass(frozen=True)

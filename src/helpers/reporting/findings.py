@@ -151,11 +151,11 @@ def plausible(study: Study) -> str:
 
 
 def networks(study: Study) -> str:
-    """How many networks were trained how often, and whether anything about them has to be known."""
+    """How many networks were trained how often, whether anything about them has to be known, and what each is."""
     said = prose.numbers(study.folder)["networks"]
     return (
         f"{said['networks']} gave {said['trainings']}, each of at most {said['epochs']}, with {said['seeds']} in each fold; "
-        f"{said['stopping']} of a fold's patients only decided when to stop. {said['notes']}"
+        f"{said['stopping']} of a fold's patients only decided when to stop. {said['notes']}\n\n{said['definitions']}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from helpers import prose
 from helpers.evaluation import saliency_printed
+from helpers.imaging import radiotherapy
 from helpers.parameters import Fusion, Network, Networks, Parameters, Pretraining, Volumes
 from helpers.study import Study
 
@@ -64,7 +65,11 @@ def _dose(parameters: Parameters, settings: Volumes) -> str:
         return ""
     by = f"{settings.prescription:g} Gy" if settings.prescription else "the highest dose of each plan"
     target = ", and so was the target volume" if cohort.target else ""
-    return f"The planned dose, divided by {by}, was brought to the same grid{target}; numbers of the plan were taken from both."
+    found = radiotherapy.names(dose=True, target=bool(cohort.target), fractions="fractions" in cohort.plan)
+    numbers = prose.listing([radiotherapy.WORDS[name] for name in found])
+    return (
+        f"The planned dose, divided by {by}, was brought to the same grid{target}. Numbers of the plan are {numbers}."
+    )
 
 
 def networks(study: Study) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from helpers import prose
 from helpers.errors import RadiogramError
 from helpers.learning.networks import medicalnet
 from helpers.learning.networks.batch import Shape
@@ -118,8 +119,8 @@ def _inputs(network: Network, shape: Shape) -> str:
     fusion = f" ({network.fusion} fusion)" if network.architecture in ENCODERS else ""
     words = {
         "images": f"{sequences}{fusion}, {' x '.join(map(str, shape.size))} voxels",
-        "clinical": f"clinical variables {', '.join(shape.clinical)}",
-        "plan": f"plan numbers {', '.join(shape.plan)}",
+        "clinical": prose.count(len(shape.clinical), "clinical term"),
+        "plan": prose.count(len(shape.plan), "number of the plan", "numbers of the plan"),
     }
     guide = f"; guided by the {network.guide}" if network.guide != "none" else ""
     return "; ".join(words[kind] for kind in words if kind in network.inputs) + guide
