@@ -72,6 +72,7 @@ class Phantom(Group):
     shape: tuple[Count, Count, Count]
     spacing: tuple[Positive, Positive, Positive]
     missing_fraction: Fraction
+    unknown: Annotated[float, Field(ge=0, lt=1)]
     visibility: Annotated[float, Field(ge=1)]
     clinical_signal: Annotated[float, Field(ge=0)]
     readers: Count

@@ -30,7 +30,10 @@ class Columns:
 
 # fmt: off
 DECLARED: dict[str, Columns] = {
-    "cases": Columns("a case; endpoint and clinical columns follow", ("case", "patient", "center", "part"), open=True),
+    "cases": Columns(
+        "a case; endpoint columns (1, 0 or, where another endpoint is known, missing) and clinical ones follow",
+        ("case", "patient", "center", "part"), open=True,
+    ),
     "exclusions": Columns("an excluded case", ("case", "stage", "reason")),
     "repairs": Columns("something read differently from how it was written", ("case", "stage", "note")),
     "images": Columns("a case x sequence x reader's mask", ("case", "sequence", "reader", "image", "mask", "brain_mask", "dose", "target")),

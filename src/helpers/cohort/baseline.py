@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers import prose
+from helpers.cohort import labels
 from helpers.cohort.clinical import is_numeric, standardized_difference
 from helpers.parameters import Endpoint
 
@@ -12,8 +13,10 @@ from helpers.parameters import Endpoint
 def table_one(cases: pd.DataFrame, *, endpoint: Endpoint, clinical: tuple[str, ...]) -> pd.DataFrame:
     """One row a variable or level, one column a part x outcome, and the difference of outcomes within each part.
 
-    Numeric variables as median (quartiles), categorical ones as n (%), always beside the number missing.
+    Numeric variables as median (quartiles), categorical ones as n (%), always beside the number missing. Patients whose
+    outcome is not known are in no column.
     """
+    cases = labels.known(cases, endpoint.name)
     groups = {part: cases[cases["part"] == part] for part in _parts(cases)}
     rows = [["Patients", "", *_counts(groups, endpoint)], ["Center", "", *[""] * (3 * len(groups))]]
     for center in sorted(cases["center"].unique()):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.cohort import clinical, columns, manifest, phantom, reading, split
+from helpers.cohort import clinical, columns, labels, manifest, phantom, reading, split
 from helpers.cohort.importers import sts, ucsf_pdgm
 from helpers.errors import RadiogramError
 from helpers.parameters import Parameters
@@ -131,7 +131,7 @@ def _needed(study: Study) -> list[str]:
 
 
 def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cases with every endpoint known, and the exclusions of those without."""
+    """Cases with an endpoint known, and the exclusions of those without any."""
     frame, cohort = sheet.frame.reset_index(drop=True), parameters.cohort
     cases = pd.DataFrame(
         {"case": frame["patient"], "patient": frame["patient"], "center": frame["center"].astype(object)}
@@ -143,10 +143,9 @@ def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.Data
     cases = cases.join(manifest.numbers(frame, [c for c in cohort.plan if c not in cases], where=sheet.where))
     if cohort.part_column:
         cases[cohort.part_column] = frame.get(cohort.part_column)
-    names = [e.name for e in cohort.endpoints]
-    unknown = cases[names].isna().any(axis=1)
+    unknown = cases[[e.name for e in cohort.endpoints]].isna().all(axis=1)
     reasons = [(case, "cohort", "no endpoint") for case in cases.loc[unknown, "case"]]
-    cases = cases[~unknown].astype(dict.fromkeys(names, "int8"))
+    cases = labels.integers(cases[~unknown], cohort.endpoints)
     return cases, pd.DataFrame(reasons, columns=["case", "stage", "reason"])
 
 
