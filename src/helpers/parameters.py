@@ -49,6 +49,7 @@ class Cohort(Group):
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     sequences: tuple[str, ...]
     clinical: tuple[str, ...]
+    strata: tuple[str, ...]
     dose: str | None
     target: str | None
     plan: tuple[str, ...]

@@ -164,6 +164,11 @@ DECLARED: dict[str, Columns] = {
         ("endpoint", "model", "part", "variable", "level_a", "level_b", "estimate", "low", "high", "statistic", "df",
          "p", "p_holm"),
     ),
+    "strata": Columns(
+        "a model in all patients of a part (variable all patients), or within a level of what no model reads",
+        ("endpoint", "model", "part", "kind", "variable", "level", "metric", "estimate", "low", "high", "n", "events",
+         "note"),
+    ),
     "added_value": Columns(
         "a block of terms of the nomogram and the likelihood-ratio test of adding it, on the training patients",
         ("endpoint", "block", "terms", "statistic", "df", "p"),

@@ -164,7 +164,8 @@ def predictions(cases: pd.DataFrame, sheet: pd.DataFrame, parameters: Parameters
     """Table `predictions` from one column a model; training rows are taken as the out-of-fold scores they must be."""
     endpoint = parameters.cohort.endpoints[0].name
     cases = labels.known(cases, endpoint).reset_index(drop=True).astype({endpoint: "int8"})
-    known = {*KEPT, *(e.name for e in parameters.cohort.endpoints), *parameters.cohort.clinical}
+    cohort = parameters.cohort
+    known = {*KEPT, *(e.name for e in cohort.endpoints), *cohort.clinical, *cohort.strata}
     models = [c for c in sheet if c not in known]
     if not models:
         raise RadiogramError(f"{where} has no column of a model beside patient, part and {endpoint}.")

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit, ndtr
 
-from helpers.cohort.phantom import clinical
+from helpers.cohort.phantom import clinical, strata
 from helpers.cohort.phantom.chance import stream
 from helpers.errors import RadiogramError
 from helpers.parameters import Endpoint, Parameters
@@ -36,7 +36,7 @@ class Phantom:
     """A synthetic cohort.
 
     cases: one row a case: case, patient, center, endpoints (int8; the last float64, NaN where unknown), clinical variables, numbers
-    of the plan. No part: that is drawn later.
+    of the plan, strata. No part: that is drawn later.
     truth: one row a case x endpoint: case, endpoint, heterogeneity, clinical_risk, vascularity (standard normal),
     probability, bayes_auc, volume_ml.
     """
@@ -69,7 +69,8 @@ def draw(parameters: Parameters) -> Phantom:
     columns = clinical.variables(
         latents[:, 1], parameters.cohort.clinical, missing_fraction=options.missing_fraction, seed=seed
     )
-    return Phantom(pd.concat([cases, columns, _plan(parameters)], axis=1), pd.concat(truth, ignore_index=True))
+    known = strata.columns(latents, parameters.cohort.strata, seed=seed)
+    return Phantom(pd.concat([cases, columns, _plan(parameters), known], axis=1), pd.concat(truth, ignore_index=True))
 
 
 def predictor_sd(parameters: Parameters, endpoint: int) -> float:
@@ -164,7 +165,9 @@ def _centers(patients: int, centers: int, seed: int) -> np.ndarray:
 def _check(parameters: Parameters) -> None:
     cohort, options = parameters.cohort, parameters.phantom
     clinical.check(cohort.clinical)
-    names = [*RESERVED, *(endpoint.name for endpoint in cohort.endpoints), *cohort.clinical, *cohort.plan]
+    strata.check(cohort.strata)
+    own = (*cohort.clinical, *cohort.plan, *cohort.strata)
+    names = [*RESERVED, *(endpoint.name for endpoint in cohort.endpoints), *own]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise RadiogramError(
