@@ -98,7 +98,7 @@ def test_strata_of_one_outcome_or_too_few_say_so_and_give_no_interval(table):
         printed.loc["Fusion", "WHO grade: 2"] == "one outcome only"
         and printed.loc["Fusion", "WHO grade: 3"] == "too few"
     )
-    assert printed.loc["WHO grade", "WHO grade: 4"] == "0.50 (does not vary)"
+    assert printed.loc["WHO grade, not fitted", "WHO grade: 4"] == "0.50 (does not vary)"
     assert printed.loc["Events of patients", "WHO grade: 3"] == "4 of 40"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation import headline
+from helpers.evaluation import headline, order
 from helpers.evaluation.by_endpoint import by_endpoint
 
 NOTHING = "\N{EN DASH}"
@@ -105,7 +105,7 @@ def _subgroup_cell(cells: pd.DataFrame, metric: str, suppressed: bool) -> str:
 
 @by_endpoint
 def strata(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a model, one column a stratum, in the part that is judged; above them events of patients."""
+    """One row a model, the leading one first, one column a stratum, in the part that is judged; above them events of patients."""
     here = headline.judged(table)
     here = table[(table["part"] == here["part"].iloc[0]) & table["kind"].isin([here["kind"].iloc[0], "unfitted"])]
     names = {
@@ -113,10 +113,11 @@ def strata(table: pd.DataFrame) -> pd.DataFrame:
         for variable, level in here[["variable", "level"]].drop_duplicates().itertuples(index=False)
     }
     rows = [("Events of patients", *(_stratum_counts(here, *key) for key in names))]
-    for (model, kind), own in here.groupby(["model", "kind"], sort=False):
-        cells = own.set_index(["variable", "level"])
-        words = prose.comparator_name(model) if kind == "unfitted" else prose.model_name(model)
-        rows.append((words, *(_stratum_cell(cells, key) for key in names)))
+    for unfitted, own in here.groupby(here["kind"] == "unfitted"):
+        for model in order.models(own):
+            cells = own[own["model"] == model].set_index(["variable", "level"])
+            words = f"{prose.comparator_name(model)}, not fitted" if unfitted else prose.model_name(model)
+            rows.append((words, *(_stratum_cell(cells, key) for key in names)))
     return pd.DataFrame(rows, columns=["Model", *names.values()])
 
 
