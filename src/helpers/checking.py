@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers import prose, run
 from helpers import study as studies
-from helpers.cohort import clinical, enroll, inputs, reading
+from helpers.cohort import clinical, enroll, inputs, labels, reading
 from helpers.study import Study
 
 
@@ -45,8 +45,10 @@ def _cohort(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
         yield f"Read differently: {note}"
     yield f"{prose.count(enrolled.screened, 'patient')} in the sheet, {len(cases)} enrolled from {cases['center'].nunique()} center(s)"
     for endpoint in cohort.endpoints:
-        for part, rows in cases.groupby("part"):
+        for part, rows in labels.known(cases, endpoint.name).groupby("part"):
             yield f"{part}: {prose.percent(int(rows[endpoint.name].sum()), len(rows))} with {endpoint.positive}"
+    for told in labels.open_labels(cases, cohort.endpoints):
+        yield f"Labels: {told}; these patients count for the other endpoint"
     for row in clinical.missing(cases, cohort.clinical).itertuples():
         yield f"{row.variable} is missing in {prose.percent(row.missing, row.cases)}: imputed within the training patients"
     yield from _excluded(enrolled.exclusions)
@@ -59,6 +61,7 @@ def _readings(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
     given = reading.table(reading.sheet(path).frame, settings, where=path.name)
     given = given[~given["case"].isin(enrolled.exclusions["case"])]
     endpoint = study.parameters.cohort.endpoints[0].name
+    given = reading.of_known(given, enrolled.cases, endpoint)
     read = crossed(given, enrolled.cases, endpoint=endpoint, conditions=settings.conditions)
     calls = "with calls" if read.call is not None else "without calls: readers.call_at can set them"
     yield (

@@ -49,6 +49,7 @@ class Cohort(Group):
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     sequences: tuple[str, ...]
     clinical: tuple[str, ...]
+    strata: tuple[str, ...]
     dose: str | None
     target: str | None
     plan: tuple[str, ...]
@@ -72,6 +73,7 @@ class Phantom(Group):
     shape: tuple[Count, Count, Count]
     spacing: tuple[Positive, Positive, Positive]
     missing_fraction: Fraction
+    unknown: Annotated[float, Field(ge=0, lt=1)]
     visibility: Annotated[float, Field(ge=1)]
     clinical_signal: Annotated[float, Field(ge=0)]
     readers: Count

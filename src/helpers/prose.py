@@ -164,7 +164,7 @@ def variable(name: str, *, inline: bool = False) -> str:
     words = [ABBREVIATIONS.get(word, word) for word in words]
     if inline or words[0] in ABBREVIATIONS.values():
         return " ".join(words)
-    return " ".join([words[0].capitalize(), *words[1:]])
+    return " ".join([f"{words[0][:1].upper()}{words[0][1:]}", *words[1:]])  # "WHO grade" keeps its capitals
 
 
 def part_name(part: str, kind: str = "") -> str:

@@ -30,7 +30,10 @@ class Columns:
 
 # fmt: off
 DECLARED: dict[str, Columns] = {
-    "cases": Columns("a case; endpoint and clinical columns follow", ("case", "patient", "center", "part"), open=True),
+    "cases": Columns(
+        "a case; endpoint columns (1, 0 or, where another endpoint is known, missing) and clinical ones follow",
+        ("case", "patient", "center", "part"), open=True,
+    ),
     "exclusions": Columns("an excluded case", ("case", "stage", "reason")),
     "repairs": Columns("something read differently from how it was written", ("case", "stage", "note")),
     "images": Columns("a case x sequence x reader's mask", ("case", "sequence", "reader", "image", "mask", "brain_mask", "dose", "target")),
@@ -160,6 +163,11 @@ DECLARED: dict[str, Columns] = {
         "a test of equal AUC in two subgroups",
         ("endpoint", "model", "part", "variable", "level_a", "level_b", "estimate", "low", "high", "statistic", "df",
          "p", "p_holm"),
+    ),
+    "strata": Columns(
+        "a model in all patients of a part (variable all patients), or within a level of what no model reads",
+        ("endpoint", "model", "part", "kind", "variable", "level", "metric", "estimate", "low", "high", "n", "events",
+         "note"),
     ),
     "added_value": Columns(
         "a block of terms of the nomogram and the likelihood-ratio test of adding it, on the training patients",

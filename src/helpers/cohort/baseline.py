@@ -5,20 +5,28 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers import prose
-from helpers.cohort.clinical import is_numeric, standardized_difference
+from helpers.cohort import labels
+from helpers.cohort.clinical import in_words, is_numeric, standardized_difference
 from helpers.parameters import Endpoint
 
+CATEGORIES = 6  # a stratum with no more values than this is printed level by level, whatever its column holds
 
-def table_one(cases: pd.DataFrame, *, endpoint: Endpoint, clinical: tuple[str, ...]) -> pd.DataFrame:
+
+def table_one(
+    cases: pd.DataFrame, *, endpoint: Endpoint, clinical: tuple[str, ...], strata: tuple[str, ...] = ()
+) -> pd.DataFrame:
     """One row a variable or level, one column a part x outcome, and the difference of outcomes within each part.
 
-    Numeric variables as median (quartiles), categorical ones as n (%), always beside the number missing.
+    Numeric variables as median (quartiles), categorical ones as n (%), always beside the number missing. Patients whose
+    outcome is not known are in no column.
     """
+    cases = labels.known(cases, endpoint.name)
+    cases = cases.assign(**{name: in_words(cases[name]) for name in strata if cases[name].nunique() <= CATEGORIES})
     groups = {part: cases[cases["part"] == part] for part in _parts(cases)}
     rows = [["Patients", "", *_counts(groups, endpoint)], ["Center", "", *[""] * (3 * len(groups))]]
     for center in sorted(cases["center"].unique()):
         rows.append(["", center, *_across(groups, endpoint, lambda g, c=center: _share(g["center"] == c), "")])
-    for name in clinical:
+    for name in (*clinical, *strata):
         rows += (
             _numeric(groups, endpoint, name) if is_numeric(cases[name]) else _categorical(groups, endpoint, name, cases)
         )

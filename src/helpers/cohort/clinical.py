@@ -8,7 +8,9 @@ import pandas as pd
 from helpers.errors import RadiogramError
 
 
-def tidy(frame: pd.DataFrame, variables: tuple[str, ...], *, where: str) -> pd.DataFrame:
+def tidy(
+    frame: pd.DataFrame, variables: tuple[str, ...], *, where: str, parameter: str = "cohort.clinical"
+) -> pd.DataFrame:
     """The prespecified variables as float64 (numeric) or text (categorical), missing as NaN or None.
 
     Raises RadiogramError for a column that is absent, wholly missing, or of a single value.
@@ -16,19 +18,27 @@ def tidy(frame: pd.DataFrame, variables: tuple[str, ...], *, where: str) -> pd.D
     columns = {}
     for name in variables:
         if name not in frame:
-            raise RadiogramError(f"{where} has no column {name}, which cohort.clinical names.")
+            raise RadiogramError(f"{where} has no column {name}, which {parameter} names.")
         column = frame[name]
         if column.notna().sum() == 0:
             raise RadiogramError(
-                f"{where}: clinical variable {name} is missing in every patient; take it out of cohort.clinical."
+                f"{where}: clinical variable {name} is missing in every patient; take it out of {parameter}."
             )
         if column.nunique() == 1:
             raise RadiogramError(
-                f"{where}: clinical variable {name} has one value in every patient; take it out of cohort.clinical."
+                f"{where}: clinical variable {name} has one value in every patient; take it out of {parameter}."
             )
         numeric = pd.api.types.is_numeric_dtype(column)
         columns[name] = column.astype(float) if numeric else column.astype(object).where(column.notna(), None)
     return pd.DataFrame(columns, index=frame.index)
+
+
+def in_words(values: pd.Series) -> pd.Series:
+    """Categories as text, missing as None: 2.0 of a column of numbers is "2"."""
+    return pd.Series(
+        [None if pd.isna(v) else f"{v:g}" if isinstance(v, float) else str(v) for v in values],
+        index=values.index, name=values.name, dtype=object,
+    )  # fmt: skip
 
 
 def is_numeric(column: pd.Series) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from helpers import prose
-from helpers.cohort import manifest
+from helpers.cohort import labels, manifest
 from helpers.errors import RadiogramError
 from helpers.parameters import Endpoint, Parameters
 
@@ -163,7 +163,9 @@ def filled(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def predictions(cases: pd.DataFrame, sheet: pd.DataFrame, parameters: Parameters, *, where: str) -> pd.DataFrame:
     """Table `predictions` from one column a model; training rows are taken as the out-of-fold scores they must be."""
     endpoint = parameters.cohort.endpoints[0].name
-    known = {*KEPT, endpoint, *parameters.cohort.clinical}
+    cases = labels.known(cases, endpoint).reset_index(drop=True).astype({endpoint: "int8"})
+    cohort = parameters.cohort
+    known = {*KEPT, *(e.name for e in cohort.endpoints), *cohort.clinical, *cohort.strata}
     models = [c for c in sheet if c not in known]
     if not models:
         raise RadiogramError(f"{where} has no column of a model beside patient, part and {endpoint}.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.cohort import clinical, columns, manifest, phantom, reading, split
+from helpers.cohort import clinical, columns, labels, manifest, phantom, reading, split
 from helpers.cohort.importers import sts, ucsf_pdgm
 from helpers.errors import RadiogramError
 from helpers.parameters import Parameters
@@ -54,6 +54,7 @@ def enroll(study: Study, *, mapper: Callable | None = None) -> Enrolled:
     Raises RadiogramError for input that no exclusion of single cases can mend.
     """
     parameters = _stating_parts(study)
+    _unread(parameters)
     sheet = _read(study)
     manifest.require(sheet.frame, _needed(study), where=sheet.where)
     manifest.one_row_a_patient(sheet.frame, where=sheet.where)
@@ -90,6 +91,16 @@ def _stating_parts(study: Study) -> Parameters:
     if study.entry in ("images", "features") or parameters.cohort.part_column:
         return parameters
     return parameters.model_copy(update={"cohort": parameters.cohort.model_copy(update={"part_column": "part"})})
+
+
+def _unread(parameters: Parameters) -> None:
+    """Raises RadiogramError for a stratum that a model would read."""
+    for name in parameters.cohort.strata:
+        for group in ("clinical", "plan"):
+            if name in getattr(parameters.cohort, group):
+                raise RadiogramError(
+                    f"cohort.strata and cohort.{group} both name {name}: what results are told by must be nothing a model reads."
+                )
 
 
 def _read(study: Study) -> _Sheet:
@@ -131,7 +142,7 @@ def _needed(study: Study) -> list[str]:
 
 
 def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cases with every endpoint known, and the exclusions of those without."""
+    """Cases with an endpoint known, and the exclusions of those without any."""
     frame, cohort = sheet.frame.reset_index(drop=True), parameters.cohort
     cases = pd.DataFrame(
         {"case": frame["patient"], "patient": frame["patient"], "center": frame["center"].astype(object)}
@@ -140,19 +151,20 @@ def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.Data
     for endpoint in cohort.endpoints:
         cases[endpoint.name] = manifest.binary(frame[endpoint.name], frame["patient"], endpoint, where=sheet.where)
     cases = cases.join(clinical.tidy(frame, cohort.clinical, where=sheet.where))
+    cases = cases.join(clinical.tidy(frame, cohort.strata, where=sheet.where, parameter="cohort.strata"))
     cases = cases.join(manifest.numbers(frame, [c for c in cohort.plan if c not in cases], where=sheet.where))
     if cohort.part_column:
         cases[cohort.part_column] = frame.get(cohort.part_column)
-    names = [e.name for e in cohort.endpoints]
-    unknown = cases[names].isna().any(axis=1)
+    unknown = cases[[e.name for e in cohort.endpoints]].isna().all(axis=1)
     reasons = [(case, "cohort", "no endpoint") for case in cases.loc[unknown, "case"]]
-    cases = cases[~unknown].astype(dict.fromkeys(names, "int8"))
+    cases = labels.integers(cases[~unknown], cohort.endpoints)
     return cases, pd.DataFrame(reasons, columns=["case", "stage", "reason"])
 
 
 def _ordered(cases: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
     endpoints = [e.name for e in parameters.cohort.endpoints]
-    columns = ["case", "patient", "center", "part", *endpoints, *parameters.cohort.clinical, *parameters.cohort.plan]
+    cohort = parameters.cohort
+    columns = ["case", "patient", "center", "part", *endpoints, *cohort.clinical, *cohort.plan, *cohort.strata]
     return cases.sort_values("case")[list(dict.fromkeys(columns))].reset_index(drop=True)
 
 
@@ -225,7 +237,7 @@ def _features(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.
         *[e.name for e in parameters.cohort.endpoints],
         *parameters.cohort.clinical,
     }
-    known |= {parameters.cohort.part_column, *parameters.cohort.plan}
+    known |= {parameters.cohort.part_column, *parameters.cohort.plan, *parameters.cohort.strata}
     names = [c for c in sheet.frame if c not in known and not c.startswith("diagnostics_")]  # PyRadiomics' own remarks
     words = [c for c in names if not pd.api.types.is_numeric_dtype(sheet.frame[c])]
     if words:

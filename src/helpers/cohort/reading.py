@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import prose
-from helpers.cohort import manifest, phantom
+from helpers.cohort import labels, manifest, phantom
 from helpers.errors import RadiogramError
 from helpers.parameters import Readers
 from helpers.study import Study
@@ -24,17 +24,23 @@ def readings(study: Study, cases: pd.DataFrame, predictions: pd.DataFrame) -> pd
 
     Raises RadiogramError when the study has neither a sheet of readings nor a phantom.
     """
-    path = study.parameters.cohort.readings
+    path, endpoint = study.parameters.cohort.readings, study.parameters.cohort.endpoints[0].name
     if path is not None:
         given = table(sheet(path).frame, study.parameters.readers, where=path.name)
-        return given[~given["case"].isin(study.tables.read("exclusions")["case"])].reset_index(drop=True)
+        given = given[~given["case"].isin(study.tables.read("exclusions")["case"])]
+        return of_known(given, study.tables.read("cases"), endpoint).reset_index(drop=True)
     if not study.synthetic:
         raise RadiogramError(
             "The study lists a reader study but cohort.readings names no sheet: --set cohort.readings=FILE."
         )
-    read = cases[cases["part"] != "train"]
+    read = labels.known(cases[cases["part"] != "train"], endpoint)
     frozen = predictions[predictions["kind"] == "frozen"]
     return phantom.read_cases(read, study.tables.read("truth"), frozen, study.parameters, seed=study.parameters.seed)
+
+
+def of_known(readings: pd.DataFrame, cases: pd.DataFrame, endpoint: str) -> pd.DataFrame:
+    """The readings without those of cases whose truth is not known: nobody can say whether they were right."""
+    return readings[~readings["case"].isin(cases.loc[cases[endpoint].isna(), "case"])]
 
 
 def sheet(path: Path) -> manifest.Sheet:

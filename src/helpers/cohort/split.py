@@ -46,10 +46,10 @@ def _known_centers(cases: pd.DataFrame, centers: tuple[str, ...]) -> None:
 
 
 def _draw(cases: pd.DataFrame, endpoints: list[str], fraction: float, seed: int) -> list:
-    """Index of the test cases; strata are the endpoints' combinations, and the order of the rows does not matter."""
+    """Index of the test cases; strata are combinations of endpoints, unknown one value more; the order of rows does not matter."""
     chosen: list = []
     ordered = cases.sort_values("patient")
-    for number, (_, stratum) in enumerate(ordered.groupby(endpoints, sort=True)):
+    for number, (_, stratum) in enumerate(ordered.groupby(endpoints, sort=True, dropna=False)):
         shuffled = np.random.default_rng([seed, number]).permutation(stratum.index.to_numpy())
         chosen += shuffled[: round(fraction * len(stratum))].tolist()
     return chosen

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import prose
+from helpers.cohort import labels
 from helpers.cohort.reading import NOT_STATED
 from helpers.parameters import Cohort
 from helpers.study import Study
@@ -56,24 +57,37 @@ def _split(cases: pd.DataFrame, cohort: Cohort) -> str:
     return "the split was drawn once, by patient, before anything was fitted"
 
 
+def _open(cases: pd.DataFrame, cohort: Cohort) -> str:
+    """Labels that the sheet leaves open, and what became of them; without a full stop, "" where there are none."""
+    told = labels.open_labels(cases, cohort.endpoints)
+    if not told:
+        return ""
+    return (
+        f"Not every label is known: {'; '.join(told)}. Whatever is said of an endpoint rests on the patients in whom it is known, "
+        "and unknown counts neither as present nor as absent"
+    )
+
+
 def numbers(cases: pd.DataFrame, exclusions: pd.DataFrame, *, cohort: Cohort) -> dict[str, Any]:
     """What prose says of the participants."""
     endpoint = cohort.endpoints[0]
+    known = labels.known(cases, endpoint.name)
     parts = [
         f"{prose.part_name(part).lower()}: {prose.percent(int(rows[endpoint.name].sum()), len(rows))} with {endpoint.positive}"
-        for part, rows in cases.groupby("part", sort=False)
+        for part, rows in known.groupby("part", sort=False)
     ]
+    parts = ["; ".join(sorted(parts, reverse=True)), _open(cases, cohort)]
     centers = cases["center"].nunique()
     return {
         "screened": prose.count(len(cases) + len(exclusions), "patient"),
         "excluded": str(len(exclusions)),
         "analyzed": str(len(cases)),
         "patients": prose.count(len(cases), "patient"),
-        "events": prose.percent(int(cases[endpoint.name].sum()), len(cases)),
+        "events": prose.percent(int(known[endpoint.name].sum()), len(known)),
         "centers": "a center not stated" if set(cases["center"]) == {NOT_STATED} else prose.count(centers, "center"),
         "split": _split(cases, cohort),
         "endpoint": endpoint.positive,
         "negative": endpoint.negative,
-        "parts": "; ".join(sorted(parts, reverse=True)),
+        "parts": ". ".join(filter(None, parts)),
         "clinical": prose.listing(cohort.clinical) or "none",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from helpers import prose
+from helpers.evaluation import headline, order
 from helpers.evaluation.by_endpoint import by_endpoint
 
 NOTHING = "\N{EN DASH}"
@@ -100,6 +101,40 @@ def _subgroup_cell(cells: pd.DataFrame, metric: str, suppressed: bool) -> str:
     if metric not in cells.index:
         return NOTHING
     return "suppressed" if suppressed else prose.interval(*cells.loc[metric, ["estimate", "low", "high"]])
+
+
+@by_endpoint
+def strata(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a model, the leading one first, one column a stratum, in the part that is judged; above them events of patients."""
+    here = headline.judged(table)
+    here = table[(table["part"] == here["part"].iloc[0]) & table["kind"].isin([here["kind"].iloc[0], "unfitted"])]
+    names = {
+        (variable, level): f"{prose.variable(str(variable))}: {level}" if level else prose.variable(str(variable))
+        for variable, level in here[["variable", "level"]].drop_duplicates().itertuples(index=False)
+    }
+    rows = [("Events of patients", *(_stratum_counts(here, *key) for key in names))]
+    for unfitted, own in here.groupby(here["kind"] == "unfitted"):
+        for model in order.models(own):
+            cells = own[own["model"] == model].set_index(["variable", "level"])
+            words = f"{prose.comparator_name(model)}, not fitted" if unfitted else prose.model_name(model)
+            rows.append((words, *(_stratum_cell(cells, key) for key in names)))
+    return pd.DataFrame(rows, columns=["Model", *names.values()])
+
+
+def _stratum_counts(here: pd.DataFrame, variable: str, level: str) -> str:
+    own = here[(here["variable"] == variable) & (here["level"] == level) & (here["kind"] != "unfitted")].iloc[0]
+    return f"{own['events']} of {own['n']}"
+
+
+def _stratum_cell(cells: pd.DataFrame, key: tuple[str, str]) -> str:
+    if key not in cells.index:
+        return NOTHING
+    row = cells.loc[key]
+    if row["note"].startswith("not judged"):
+        return "one outcome only" if row["note"].startswith("not judged: all") else "too few"
+    if "does not vary" in row["note"]:
+        return f"{prose.number(row['estimate'])} (does not vary)"
+    return prose.interval(row["estimate"], row["low"], row["high"])
 
 
 @by_endpoint

@@ -59,9 +59,10 @@ def crossed(
 ) -> Crossed:
     """Table `readings` with the truth of `cases`, in arrays.
 
-    Raises RadiogramError for readings of training cases, and for a reading that is missing or given twice.
+    Raises RadiogramError for readings of training cases and of cases of unknown truth, and for a reading that is missing or given twice.
     """
     _judged_elsewhere(readings, cases)
+    _truth_known(readings, cases, endpoint)
     found = tuple(c for c in conditions if c in set(readings["condition"]))
     readers = tuple(sorted(readings["reader"].unique(), key=_by_number))
     order = tuple(sorted(readings["case"].unique(), key=_by_number))
@@ -85,6 +86,14 @@ def _judged_elsewhere(readings: pd.DataFrame, cases: pd.DataFrame) -> None:
                 f"Readings: case {case} is {'unknown' if case not in known.index else 'a training case'}; readers are judged on "
                 "cases the model was not fitted on."
             )
+
+
+def _truth_known(readings: pd.DataFrame, cases: pd.DataFrame, endpoint: str) -> None:
+    unknown = readings["case"].isin(cases.loc[cases[endpoint].isna(), "case"])
+    if unknown.any():
+        raise RadiogramError(
+            f"Readings: {endpoint} of case {readings.loc[unknown, 'case'].iloc[0]} is unknown; leave out what cannot be judged."
+        )
 
 
 def _by_number(name: str) -> tuple:

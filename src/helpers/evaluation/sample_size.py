@@ -34,7 +34,7 @@ def sample_size(
     rows = []
     for endpoint in parameters.cohort.endpoints:
         own = scores[(scores["endpoint"] == endpoint.name) & (scores["model"] == model) & (scores["metric"] == "auc")]
-        training = cases.loc[cases["part"] == "train", endpoint.name]
+        training = cases.loc[cases["part"] == "train", endpoint.name].dropna()
         if candidates and training.nunique() == 2:
             found = _development(training, candidates, _anticipated(own, ("oof", "frozen")))
             rows += [(endpoint.name, DEVELOPMENT, *row) for row in found]

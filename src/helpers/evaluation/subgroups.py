@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import prose
+from helpers.cohort.clinical import in_words
 from helpers.errors import RadiogramError
 from helpers.evaluation.performance import are_probabilities
 from helpers.parameters import Parameters, Subgroup
@@ -65,7 +66,7 @@ def levels(cases: pd.DataFrame, features: pd.DataFrame | None, grouping: Subgrou
     values = _values(cases, features, grouping).sort_values(kind="stable")
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if not numeric or (values.nunique() <= FEW_LEVELS and not grouping.cuts):
-        return values.astype("string").astype(object).where(values.notna(), np.nan)
+        return in_words(values).where(values.notna(), np.nan)
     cuts = np.unique(grouping.cuts or (_middle(values, cases),))
     digits = 0 if (cuts == np.round(cuts)).all() else 1
     band = np.searchsorted(cuts, values.to_numpy(dtype=float), side="right")

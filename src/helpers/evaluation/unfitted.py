@@ -26,7 +26,7 @@ def baselines(
         values = baseline_values(cases, features, baseline)
         for endpoint in parameters.cohort.endpoints:
             for part, here in _parts(cases):
-                known = here.index[values[here.index].notna()]
+                known = here.index[values[here.index].notna() & here[endpoint.name].notna()]
                 truth = cases.loc[known, endpoint.name].to_numpy()
                 if 0 < truth.sum() < len(truth):
                     found = auc(truth, values[known].to_numpy(), level=level)

@@ -109,12 +109,20 @@ def _parts(included: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _part(part: str, rows: pd.DataFrame, endpoints: Sequence[Any]) -> Lines:
-    counts = [(f"{e.positive}: {int(rows[e.name].sum())} ({_share(rows[e.name])} %)", False) for e in endpoints]
+    counts = [(line, False) for e in endpoints for line in _events(e.positive, rows[e.name])]
     return [(names.part(part), True), (_who(rows), False), *counts]
 
 
-def _share(events: pd.Series) -> str:
-    return f"{100 * events.mean():.0f}" if len(events) else "–"
+def _events(positive: str, labels: pd.Series) -> list[str]:
+    """With the endpoint among those in whom it is known, and how many are not."""
+    known = labels.dropna()
+    share = f"{100 * known.mean():.0f}" if len(known) else "–"
+    told = f"{positive}: {int(known.sum())} ({share} %)"
+    return (
+        [told]
+        if len(known) == len(labels)
+        else [told, f"    known in {len(known)}, unknown in {len(labels) - len(known)}"]
+    )
 
 
 def _excluded(stage: str, rows: pd.DataFrame) -> Lines:

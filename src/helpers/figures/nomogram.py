@@ -228,5 +228,5 @@ def _heading(ax: Axes, y: float, endpoint: str, note: str, example: bool) -> Non
 def _size(cases: pd.DataFrame | None, endpoint: str) -> str:
     if cases is None:
         return ""
-    train = cases[cases["part"] == "train"]
+    train = cases[(cases["part"] == "train") & cases[endpoint].notna()]
     return f"fitted in training: {names.patients(len(train), train[endpoint].sum())}"

@@ -138,10 +138,14 @@ def alt_flow(
     parts = []
     for part in sorted(included["part"].dropna().unique(), key=grid.part_order):
         rows = included[included["part"] == part]
-        events = [f"{int(rows[e.name].sum())} with {e.positive}" for e in endpoints]
+        events = [f"{int(rows[e.name].sum())} with {e.positive}{_unknown(rows[e.name])}" for e in endpoints]
         parts.append(f"{names.part(part)} {len(rows)}{' (' + prose.listing(events) + ')' if events else ''}")
     out = f" {exclusions['case'].nunique()} excluded: {prose.listing(reasons)}." if reasons else ""
     return f"Participant flow. {screened} screened.{out} {len(included)} included: {prose.listing(parts)}."
+
+
+def _unknown(labels: pd.Series) -> str:
+    return f", unknown in {int(labels.isna().sum())}," if labels.isna().any() else ""
 
 
 def alt_reproducibility(reproducibility: pd.DataFrame, *, threshold: float) -> str:

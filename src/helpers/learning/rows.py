@@ -61,7 +61,7 @@ def rows_from_tables(
     clinical: tuple[str, ...] = (),
     reproducibility: str = "reader",
 ) -> Rows:
-    """Rows of every part, in the order of `cases`.
+    """Rows of every part, in the order of `cases`, without those whose endpoint is not known.
 
     `reproducibility` says which repeats come along: other readers, perturbed masks or none. A feature table
     without rows gives rows without features. Raises RadiogramError for a case without the first reader's features,
@@ -70,6 +70,9 @@ def rows_from_tables(
     absent = [name for name in (endpoint, *clinical) if name not in cases]
     if absent:
         raise RadiogramError(f"Table cases has no column {absent[0]}: check cohort.endpoints and cohort.clinical.")
+    if cases[endpoint].isna().any():
+        cases = cases[cases[endpoint].notna()]
+        features = features[features["case"].isin(cases["case"])]
     first, repeats = _readers(cases, features, prefix=REPEATS[reproducibility])
     text = {name: cases[name].astype(str).to_numpy(dtype=str) for name in ("case", "patient", "part")}
     truth = cases[endpoint].to_numpy(dtype=np.int64)

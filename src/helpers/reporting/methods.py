@@ -82,10 +82,21 @@ def _participants(study: Study) -> str:
         f"The {'endpoint is' if len(cohort.endpoints) == 1 else 'endpoints are'} {endpoints}.",
         _split(cohort, seed=study.parameters.seed) if study.entry in ("images", "features") else _stated(cases),
         "" if study.entry == "readings" else "No step that learns from data saw a patient outside the training part.",
+        _unknown(cases, cohort),
         _missing(cohort, any_missing=bool(cases[list(cohort.clinical)].isna().any().any()), entry=study.entry),
         "" if study.entry == "readings" else "The report is laid out after TRIPOD+AI [@collins2024].",
     ]
     return " ".join(s for s in sentences if s)
+
+
+def _unknown(cases: pd.DataFrame, cohort: Cohort) -> str:
+    """What became of patients in whom not every endpoint is known."""
+    if not cases[[e.name for e in cohort.endpoints]].isna().any(axis=None):
+        return ""
+    return (
+        "Patients in whom an endpoint was unknown stayed in the study for the other: models and statistics of an endpoint rest on the "
+        "patients in whom it is known, and a network of both learned nothing of an unknown label."
+    )
 
 
 def _stated(cases: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from helpers import prose
-from helpers.evaluation import reader_words
+from helpers.evaluation import reader_words, strata
 from helpers.parameters import Parameters
 from helpers.study import Study
 
@@ -51,7 +51,17 @@ def _subgroups(parameters: Parameters) -> str:
     fewest = parameters.statistics.subgroup_events
     return (
         f" Subgroups by {prose.listing(named)} were named beforehand; those with fewer than {fewest} events, or fewer than {fewest} "
-        "without, are suppressed."
+        f"without, are suppressed.{_strata(parameters)}"
+    )
+
+
+def _strata(parameters: Parameters) -> str:
+    named = [prose.variable(g.name, inline=True) for g in strata.groupings(parameters)]
+    if not named:
+        return ""
+    return (
+        f" No model reads {prose.listing(named)}: every model was also judged within its levels, where one that only told levels "
+        "apart would rank patients no better than chance."
     )
 
 

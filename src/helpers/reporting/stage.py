@@ -13,7 +13,7 @@ import yaml
 
 from helpers import prose
 from helpers.errors import RadiogramError
-from helpers.reporting import findings, integrity, notebook, provenance, summary
+from helpers.reporting import findings, integrity, notebook, provenance, summary, within
 from helpers.reporting import methods as methods_text
 from helpers.study import Study
 
@@ -106,6 +106,7 @@ def _write_generated(study: Study, folder: Path) -> None:
         "integrity": integrity.strip(checks, sections=sections),
         "methods": methods_text.methods(study, versions=run["versions"]),
         "provenance": provenance.provenance(run),
+        "strata": within.section(study) + "\n",
     }
     texts |= {name: write(study) + "\n" for name, write in findings.WRITERS.items() if name in sections}
     for name, text in texts.items():

@@ -48,7 +48,7 @@ def banner(study: Study, checks: Sequence[Check]) -> list[str]:
 def who(study: Study, run: Mapping[str, Any]) -> str:
     """One line: patients, events, centers, endpoint, date of the run, version."""
     cases, endpoints = enroll.included(study), study.parameters.cohort.endpoints
-    events = prose.listing([f"{int(cases[e.name].sum())} with {e.positive}" for e in endpoints])
+    events = prose.listing([_events(cases[e.name], e.positive) for e in endpoints])
     finished = datetime.fromisoformat(run["finished"])
     parts = [
         f"{prose.count(len(cases), 'case' if study.entry == 'readings' else 'patient')}, {events}",
@@ -59,6 +59,12 @@ def who(study: Study, run: Mapping[str, Any]) -> str:
         f"Radiogram {run['versions']['radiogram']}",
     ]
     return " · ".join(parts)
+
+
+def _events(labels: pd.Series, positive: str) -> str:
+    """With the endpoint, and of how many where it is not known of all."""
+    of = f" of {int(labels.notna().sum())} known" if labels.isna().any() else ""
+    return f"{int(labels.sum())}{of} with {positive}"
 
 
 def first_screen(study: Study, checks: Sequence[Check]) -> str:

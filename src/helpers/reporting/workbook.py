@@ -28,7 +28,7 @@ from helpers.tables import DECLARED, write_whole
 SHARED = (
     "scores", "comparisons", "thresholds", "roc_band", "calibration", "calibration_groups", "calibration_tests", "recalibration",
     "decision", "decision_adjusted", "decision_differences", "reclassification", "reclassification_table", "subgroups",
-    "subgroup_tests", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
+    "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
     "architectures", "training", "seed_scores", "pretraining", "probe", "randomization",
     "reader_scores", "reader_comparisons", "reader_agreement", "switches", "plausibility",
 )  # fmt: skip

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit, ndtr
 
-from helpers.cohort.phantom import clinical
+from helpers.cohort.phantom import clinical, strata
 from helpers.cohort.phantom.chance import stream
 from helpers.errors import RadiogramError
 from helpers.parameters import Endpoint, Parameters
@@ -35,8 +35,8 @@ PRESCRIPTION, FRACTIONS = 60.0, (30.0, 33.0)
 class Phantom:
     """A synthetic cohort.
 
-    cases: one row a case: case, patient, center, endpoints (int8), clinical variables, numbers
-    of the plan. No part: that is drawn later.
+    cases: one row a case: case, patient, center, endpoints (int8; the last float64, NaN where unknown), clinical variables, numbers
+    of the plan, strata. No part: that is drawn later.
     truth: one row a case x endpoint: case, endpoint, heterogeneity, clinical_risk, vascularity (standard normal),
     probability, bayes_auc, volume_ml.
     """
@@ -48,7 +48,8 @@ class Phantom:
 def draw(parameters: Parameters) -> Phantom:
     """Draw the cohort that the parameters describe; the same seed gives the same cohort.
 
-    Raises RadiogramError for an unknown clinical variable, a column named twice or more centers than patients.
+    Raises RadiogramError for an unknown clinical variable, a column named twice, more centers than patients, or unknown labels of
+    the only endpoint.
     """
     _check(parameters)
     options, seed = parameters.phantom, parameters.seed
@@ -61,10 +62,15 @@ def draw(parameters: Parameters) -> Phantom:
         chance = stream(seed, f"labels {k}").random(options.patients)
         label = (chance < rows["probability"]).astype("int8")
         cases[endpoint.name] = label if endpoint.cut is None else _measured(label, endpoint, seed=seed)
+    if options.unknown:
+        lost = stream(seed, "unknown labels").random(options.patients) < options.unknown
+        last = parameters.cohort.endpoints[-1].name
+        cases[last] = cases[last].astype(float).mask(lost)
     columns = clinical.variables(
         latents[:, 1], parameters.cohort.clinical, missing_fraction=options.missing_fraction, seed=seed
     )
-    return Phantom(pd.concat([cases, columns, _plan(parameters)], axis=1), pd.concat(truth, ignore_index=True))
+    known = strata.columns(latents, parameters.cohort.strata, seed=seed)
+    return Phantom(pd.concat([cases, columns, _plan(parameters), known], axis=1), pd.concat(truth, ignore_index=True))
 
 
 def predictor_sd(parameters: Parameters, endpoint: int) -> float:
@@ -159,7 +165,9 @@ def _centers(patients: int, centers: int, seed: int) -> np.ndarray:
 def _check(parameters: Parameters) -> None:
     cohort, options = parameters.cohort, parameters.phantom
     clinical.check(cohort.clinical)
-    names = [*RESERVED, *(endpoint.name for endpoint in cohort.endpoints), *cohort.clinical, *cohort.plan]
+    strata.check(cohort.strata)
+    own = (*cohort.clinical, *cohort.plan, *cohort.strata)
+    names = [*RESERVED, *(endpoint.name for endpoint in cohort.endpoints), *own]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise RadiogramError(
@@ -168,6 +176,10 @@ def _check(parameters: Parameters) -> None:
     if len(cohort.endpoints) > len(WEIGHTS):
         raise RadiogramError(
             f"The phantom has one or two endpoints, and cohort.endpoints names {len(cohort.endpoints)}."
+        )
+    if options.unknown and len(cohort.endpoints) == 1:
+        raise RadiogramError(
+            f"phantom.unknown is {options.unknown}, but the study has one endpoint: a patient without it has nothing to tell."
         )
     if options.centers > min(options.patients, len(ascii_uppercase)):
         raise RadiogramError(f"phantom.centers is {options.centers}: at most 26, and not more than phantom.patients.")
