@@ -229,7 +229,9 @@ def explanation(study: Study) -> str:
     )
     if study.parameters.volumes.outside == "blank":
         bound = prose.listing([name for name in methods if name != "Grad-CAM"] or ["a map of the image"])
-        told += f" As nothing but the lesion was shown, {bound} cannot lie elsewhere: the share inside it proves nothing."
+        told += (
+            f" As nothing but the lesion was shown, {bound} cannot lie elsewhere: the share inside it proves nothing."
+        )
     if study.parameters.networks.fusions:
         told += (
             " The fusion is explained by Shapley values [@lundberg2017], whose sum was checked against its log odds."
