@@ -78,9 +78,22 @@ def networks(study: Study) -> str:
     settings = parameters.networks
     names = prose.listing([f"{n.name} ({_inputs(n, parameters)})" for n in settings.models])
     return (
-        f"{_capitals(prose.count(len(settings.models), 'network'))}: {names}. {_training(parameters)} {_stopping(settings)} "
-        f"{_predictions(parameters)} {_fusions(settings)}"
+        f"{_capitals(prose.count(len(settings.models), 'network'))}: {names}.{_read_out(parameters)} {_training(parameters)} "
+        f"{_stopping(settings)} {_predictions(parameters)} {_fusions(settings)}"
     ).strip()
+
+
+def _read_out(parameters: Parameters) -> str:
+    """How transformers of images come from patches to a case, where there are any."""
+    if not any(n.architecture == "transformer" and "images" in n.inputs for n in parameters.networks.models):
+        return ""
+    closed = (
+        " Patches without any of the lesion were closed to attention." if parameters.volumes.outside == "blank" else ""
+    )
+    return (
+        " Of the patches of the scans, mean and standard deviation under the attention (all patches alike where nothing attends) were "
+        f"read out, as in attentive statistics pooling [@okabe2018]; that they are is our definition.{closed}"
+    )
 
 
 def _capitals(text: str) -> str:
@@ -220,7 +233,10 @@ def explanation(study: Study) -> str:
         "its weights drawn anew, from the last layer down [@adebayo2018]."
     )
     if study.parameters.volumes.outside == "blank":
-        told += " As nothing but the lesion was shown, integrated gradients cannot lie elsewhere: their share inside it proves nothing."
+        bound = prose.listing([name for name in methods if name != "Grad-CAM"] or ["a map of the image"])
+        told += (
+            f" As nothing but the lesion was shown, {bound} cannot lie elsewhere: the share inside it proves nothing."
+        )
     if study.parameters.networks.fusions:
         told += (
             " The fusion is explained by Shapley values [@lundberg2017], whose sum was checked against its log odds."

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from helpers.errors import RadiogramError
 from helpers.learning.networks import build
 from helpers.learning.networks.batch import Shape
-from helpers.learning.networks.guided import FLOOR, START, Concatenated, Guided, GuidedAttention
-from helpers.learning.networks.tokens import guide_share
+from helpers.learning.networks.guided import FLOOR, START, Concatenated, Guided, GuidedAttention, statistics
+from helpers.learning.networks.tokens import Tokens, guide_share
 from helpers.parameters import Network, Pretraining
 
 SHAPE = Shape(("T1c", "FLAIR"), (8, 8, 12), ("age", "sex"), ("dmax",), ("progression",))
@@ -29,7 +29,7 @@ def parameters(settings):
 
 @pytest.fixture
 def net_of(parameters):
-    def make(shape=SHAPE, **values):
+    def make(shape=SHAPE, parameters=parameters, **values):
         torch.manual_seed(0)
         network = Network(name="Guided", architecture="transformer", **{"inputs": INPUTS, **values})
         return build.build(network, shape, parameters=parameters).eval()
@@ -89,6 +89,55 @@ def test_beta_starts_small_and_never_gets_negative():
         attention.strength.fill_(-100.0)
     assert (attention.beta >= 0).all()
     assert not GuidedAttention(8, 4, guided=False).beta.any()
+
+
+def test_what_is_read_out_is_numpys_weighted_mean_and_standard_deviation():
+    drawn = np.random.default_rng(0)
+    weights, values = drawn.dirichlet(np.ones(7), size=3), drawn.normal(2.0, 1.5, size=(7, 4))
+    found = statistics(torch.tensor(weights), torch.tensor(values)).numpy()
+    for row, own in zip(found, weights, strict=True):
+        mean = np.average(values, axis=0, weights=own)
+        deviation = np.sqrt(np.cov(values.T, aweights=own, ddof=0).diagonal())
+        np.testing.assert_allclose(row, np.concatenate([mean, deviation]), rtol=1e-4)
+
+
+def test_the_spread_of_tokens_that_are_all_alike_does_not_break_the_slope():
+    values = torch.ones(1, 5, 4, requires_grad=True)
+    statistics(torch.full((1, 2, 5), 0.2), values).sum().backward()
+    assert values.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("values", [{"guide": "dose"}, {}, {"combine": "concatenation"}])
+def test_patches_that_differ_are_told_from_patches_that_are_all_their_mean(net_of, values):
+    """Between attention and the last layer nothing but the spread of the patches changes: texture must not average out."""
+    net = net_of(**values)
+    tokens = torch.randn(1, 24, 24)
+    even = Tokens(tokens.mean(dim=1, keepdim=True).expand(-1, 24, -1), torch.ones(1, 24).bool(), torch.ones(1, 24), ())
+    both = torch.zeros(1, 2, 24), torch.zeros(1, 1, 24)
+    for layer in getattr(net, "layers", ()):  # attending to all alike, the means agree
+        torch.nn.init.zeros_(layer.attention.query.weight)
+    with torch.no_grad():
+        joined = [net.joined(replace(even, scans=scans, variables=both)) for scans in (tokens, even.scans)]
+    assert not torch.allclose(*joined, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("combine", ["attention", "concatenation"])
+def test_of_a_lesion_shown_alone_only_its_patches_are_open(parameters, net_of, batch, combine):
+    alone = parameters.model_copy(update={"volumes": parameters.volumes.model_copy(update={"outside": "blank"})})
+    net = net_of(combine=combine, parameters=alone)
+    lesion = torch.zeros_like(batch.lesion)
+    lesion[:3, :4, :4, :5] = 1.0  # two patches of twelve; the last case has none drawn, and all of its patches are open
+    shown = replace(batch, lesion=lesion)
+    tokens = net.branches(shown)
+    opened = tokens.opened.unflatten(1, (2, 12))
+    assert opened.sum(dim=2).tolist() == [[2, 2], [2, 0], [2, 2], [12, 12]]
+    with torch.no_grad():
+        elsewhere = torch.where(tokens.opened[..., None], tokens.scans, 9.0)
+        torch.testing.assert_close(net.joined(replace(tokens, scans=elsewhere)), net.joined(tokens))
+    if combine == "attention":
+        rows = net.attention(shown)
+        torch.testing.assert_close(rows.sum(dim=-1), torch.ones(4, 4))
+        assert not rows[:3, :, 2:].any()
 
 
 @pytest.mark.parametrize("guide", ["none", "dose", "target", "lesion"])

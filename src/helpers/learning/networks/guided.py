@@ -1,7 +1,8 @@
 """Guided cross-modal attention: clinical and plan tokens ask the patches of the scans, guided by dose, target or lesion.
 
 Gomaa et al. 2025 (doi 10.1038/s41598-025-02026-7) name the method and do not publish it. The definition is ours: an
-attention whose log weights gain beta times the logarithm of the guide, with a learned beta >= 0 of every head.
+attention whose log weights gain beta times the logarithm of the guide, with a learned beta >= 0 of every head, and which
+reads out the mean and the standard deviation of what it attends to.
 """
 
 from __future__ import annotations
@@ -24,12 +25,29 @@ FLOOR = 0.01  # added to the guide: at beta 1 a patch outside it weighs a hundre
 START = 0.1  # beta of every head before training: all but unguided, so that a guide has to earn its weight
 QUICKLY = 10.0  # times faster than other weights, beta learns: it has far to go, and is one number a head
 LAYERS = 2
+LEAST = 1e-6  # variance: at 0 the slope of the root has no end
 PRETRAINED = "pretrained"  # weights: the encoder of the study's own pretraining
 WIDEST, MOST_HEADS = 256, 8  # of the fusion, whatever the encoder has
 
 
+def statistics(weights: Tensor, values: Tensor) -> Tensor:
+    """Weighted mean and standard deviation (..., asking, 2 d) of values (..., tokens, d); rows of weights (..., asking, tokens) sum to 1.
+
+    Attentive statistics pooling (Okabe et al. 2018, doi 10.21437/Interspeech.2018-993): a mean forgets how tokens differ,
+    and that is what texture is.
+    """
+    weights, values = weights.float(), values.float()
+    with torch.autocast(values.device.type, enabled=False):  # half precision loses a small difference of squares
+        mean = weights @ values
+        variance = weights @ values.square() - mean.square()
+    return torch.cat([mean, variance.clamp_min(LEAST).sqrt()], dim=-1)
+
+
 class GuidedAttention(nn.Module):
-    """A = softmax((Q Wq)(T Wk)^T / sqrt(d_h) + beta_h log(floor + g)), and A T Wv; beta_h >= 0 is learned, or 0 if not guided."""
+    """A = softmax((Q Wq)(T Wk)^T / sqrt(d_h) + beta_h log(floor + g)); beta_h >= 0 is learned, or 0 if not guided.
+
+    Read out are mean and standard deviation of T Wv under A, side by side through Wo.
+    """
 
     def __init__(self, width: int, heads: int, *, guided: bool) -> None:
         super().__init__()
@@ -37,6 +55,7 @@ class GuidedAttention(nn.Module):
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
+        self.merge = nn.Linear(2 * width, width)
         self.strength = nn.Parameter(torch.zeros(heads)) if guided else None
 
     @property
@@ -55,14 +74,14 @@ class GuidedAttention(nn.Module):
 
     def forward(self, asking: Tensor, tokens: Tensor, opened: Tensor, guide: Tensor) -> Tensor:
         weights = self.weights(asking, tokens, opened, guide)
-        return (weights @ self._split(self.value(tokens))).transpose(1, 2).flatten(2)
+        return self.merge(statistics(weights, self._split(self.value(tokens))).transpose(1, 2).flatten(2))
 
     def _split(self, values: Tensor) -> Tensor:
         return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 class Layer(nn.Module):
-    """Z = Q + Drop(A T Wv), then Z + MLP(LN(Z))."""
+    """Z = Q + Drop([mean, SD of T Wv under A] Wo), then Z + MLP(LN(Z))."""
 
     def __init__(self, width: int, heads: int, *, guided: bool, dropout: float) -> None:
         super().__init__()
@@ -125,8 +144,9 @@ class Guided(Fused):
     """Clinical tokens, plan tokens and CLS attend to the patches under the guide; then CLS attends to all of them."""
 
     definition = (
-        "Cross-modal attention from clinical and plan tokens to the patches of the scans, with the guide in its logits; "
-        "the definition is ours, that of Gomaa et al. 2025 is not public."
+        "Cross-modal attention from clinical and plan tokens to the patches of the scans, with the guide in its logits, which "
+        "reads out mean and standard deviation (after Okabe et al. 2018); the definition is ours, that of Gomaa et al. 2025 is "
+        "not public."
     )
 
     def __init__(
@@ -190,14 +210,20 @@ class Guided(Fused):
 
 
 class Concatenated(Fused):
-    """Late fusion: the mean token of each kind of input, side by side, through two layers. Nothing is guided."""
+    """Late fusion: the mean token of each kind of input, of scans its standard deviation too, side by side, through two layers.
 
-    definition = "Mean tokens of the scans, the clinical variables and the plan side by side; an ablation of our own."
+    Nothing is guided.
+    """
+
+    definition = (
+        "Mean tokens of the scans, the clinical variables and the plan side by side, and of the scans the standard deviation; "
+        "an ablation of our own."
+    )
 
     def __init__(self, branches: Branches, endpoints: int, *, dropout: float, pretrained: bool = False) -> None:
         super().__init__(branches, endpoints, dropout=dropout, pretrained=pretrained)
         width = branches.width
-        parts = len(branches.inputs)
+        parts = len(branches.inputs) + (branches.images is not None)
         self.mix = nn.Sequential(
             nn.Linear(parts * width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width)
         )
@@ -205,8 +231,8 @@ class Concatenated(Fused):
     def joined(self, tokens: Tokens) -> Tensor:
         means = [part.mean(dim=1) for part in tokens.variables]
         if self.branches.images is not None:
-            opened = tokens.opened[..., None]
-            means.insert(0, (tokens.scans * opened).sum(dim=1) / opened.sum(dim=1))
+            even = tokens.opened / tokens.opened.sum(dim=1, keepdim=True)
+            means.insert(0, statistics(even[:, None], tokens.scans)[:, 0])
         return self.mix(torch.cat(means, dim=1))
 
     def joining(self) -> list[tuple[str, nn.Module]]:
@@ -229,6 +255,7 @@ def build(network: Network, shape: Shape, *, parameters: Parameters) -> Fused:
         guide=network.guide,
         width=min(sizes.width, WIDEST) // heads * heads,
         hidden=parameters.networks.modality_dropout,
+        lesion_alone=parameters.volumes.outside == "blank",
     )
     pretrained = network.weights == PRETRAINED and "images" in network.inputs
     if network.combine == "concatenation":

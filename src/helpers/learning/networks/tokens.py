@@ -17,8 +17,8 @@ KINDS = {"images": "present", "clinical": "known", "plan": "planned"}  # and the
 class ImageTokens(nn.Module):
     """Patches of every sequence, by one shared encoder: (n, sequences, z, y, x) -> (n, sequences x patches, width).
 
-    A sequence that is not there is closed, so that nobody attends to it. A case without any opens learned "unknown"
-    tokens instead: attention always has somewhere to go, and its rows always sum to 1.
+    A sequence that is not there is closed, so that nobody attends to it, and so is a patch that is not `shown`. A case
+    without any opens learned "unknown" tokens instead: attention always has somewhere to go, and its rows always sum to 1.
     """
 
     def __init__(self, encoder: nn.Module, sequences: Sequence[str], *, width: int) -> None:
@@ -28,15 +28,14 @@ class ImageTokens(nn.Module):
         self.kind = _drawn(len(sequences), width)
         self.unknown = _drawn(len(sequences), width)
 
-    def forward(self, images: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens, and which of them are open: (n, sequences x patches) bool."""
+    def forward(self, images: Tensor, present: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens, and which of them are open: (n, sequences x patches) bool; `shown` (n, patches) bool."""
         n, sequences = present.shape
         encoded = self.encoder.tokens(images.flatten(0, 1).unsqueeze(1))
         tokens = self.project(encoded).unflatten(0, (n, sequences)) + self.kind[:, None]
         tokens = torch.where(present[:, :, None, None], tokens, self.unknown[:, None])
-        opened = present | ~present.any(dim=1, keepdim=True)
-        patches = tokens.shape[2]
-        return tokens.flatten(1, 2), opened.repeat_interleave(patches, dim=1)
+        opened = (present[:, :, None] & shown[:, None]).flatten(1)
+        return tokens.flatten(1, 2), opened | ~opened.any(dim=1, keepdim=True)
 
 
 class VariableTokens(nn.Module):
@@ -66,13 +65,25 @@ class Tokens:
 
 
 class Branches(nn.Module):
-    """The kinds of input of a network as tokens; in training each kind is hidden from a share of the cases."""
+    """The kinds of input of a network as tokens; in training each kind is hidden from a share of the cases.
+
+    Where networks are shown the `lesion_alone`, patches without any of it are closed: they hold nothing but their place.
+    """
 
     def __init__(
-        self, encoder: nn.Module, shape: Shape, *, inputs: tuple[str, ...], guide: str, width: int, hidden: float
+        self,
+        encoder: nn.Module,
+        shape: Shape,
+        *,
+        inputs: tuple[str, ...],
+        guide: str,
+        width: int,
+        hidden: float,
+        lesion_alone: bool = False,
     ) -> None:
         super().__init__()
         self.inputs, self.guide, self.hidden = tuple(k for k in KINDS if k in inputs), guide, hidden
+        self.lesion_alone = lesion_alone
         self.images = ImageTokens(encoder, shape.sequences, width=width) if "images" in inputs else None
         self.clinical = VariableTokens(shape.clinical, width=width) if "clinical" in inputs else None
         self.plan = VariableTokens(shape.plan, width=width) if "plan" in inputs else None
@@ -91,8 +102,10 @@ class Branches(nn.Module):
         if self.images is None:  # one token that says nothing
             one = torch.ones(len(batch), 1, device=batch.clinical.device)
             return one[..., None] * torch.zeros(self.width, device=one.device), one.bool(), one
-        tokens, opened = self.images(batch.images, batch.present)
-        share = guide_share(batch, self.guide, self.images.encoder.grid)
+        grid = self.images.encoder.grid
+        shown = guide_share(batch, "lesion" if self.lesion_alone else "none", grid) > 0
+        tokens, opened = self.images(batch.images, batch.present, shown)
+        share = guide_share(batch, self.guide, grid)
         return tokens, opened, share.repeat(1, batch.present.shape[1])
 
     def _hide(self, batch: Batch) -> Batch:

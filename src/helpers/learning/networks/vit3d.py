@@ -33,6 +33,7 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.register_buffer("positions", positions(self.grid, width), persistent=False)
         initialize(self)
+        nn.init.xavier_uniform_(self.embed.weight)  # else the positions drown what a patch shows
 
     def tokens(self, volume: Tensor, *, kept: Tensor | None = None) -> Tensor:
         """(n, N, width) of an image (n, 1, z, y, x); of the patches `kept` (n, k) alone, by their number, if given."""
