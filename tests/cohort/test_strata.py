@@ -99,3 +99,12 @@ def test_table_one_has_the_grade_level_by_level(drawn):
     assert below["Level"].tolist() == ["2", "3", "4"]
     shown = below.filter(like=endpoint.positive).iloc[:, 0].str.split(" ").str[0].astype(int)
     assert shown.tolist() == [int(((cases["grade"] == g) & (cases["idh"] == 1)).sum()) for g in (2, 3, 4)]
+
+
+def test_the_shipped_cohort_has_a_grade_in_which_both_endpoints_can_be_judged():
+    """Known before any model is fitted: ten of either outcome among the test patients of grade 4."""
+    study = studies.load("idh-ki67")
+    cases = enroll.enroll(study).cases
+    within = cases[(cases["part"] == "test") & (cases["grade"] == 4)]
+    for endpoint in ("idh", "ki67_high"):
+        assert within[endpoint].value_counts().min() >= study.parameters.statistics.subgroup_events

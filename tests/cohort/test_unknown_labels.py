@@ -85,7 +85,7 @@ def test_the_flow_and_the_prose_name_how_many_labels_are_unknown(sheet):
     told = summary.numbers(cases, enrolled.exclusions, cohort=cohort)
     for endpoint in cohort.endpoints:
         count = labels.unknown(cases, endpoint.name)
-        assert count and f"whether it is {endpoint.positive} is unknown in {count} of {len(cases)}" in told["parts"]
+        assert count and f"{endpoint.negative} is unknown in {count} of {len(cases)} patients" in told["parts"]
     known = cases["a"].dropna()
     assert told["events"].startswith(f"{int(known.sum())} of {len(known)} ")
     alt = texts.alt_flow(cases, enrolled.exclusions, endpoints=cohort.endpoints)

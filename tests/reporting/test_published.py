@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -90,3 +91,16 @@ def test_the_methods_name_every_network_and_leave_nothing_open(name, preset):
 def test_the_positive_class_is_said_before_any_number():
     told = published._positive(studies.load("cnn3d"))
     assert told.startswith("::: {.notice}\n**Positive means radiation necrosis**, negative recurrent glioma")
+
+
+def test_patients_are_counted_for_each_endpoint_where_a_label_is_unknown_in_some(monkeypatch, entries):
+    study = studies.load("idh-ki67")
+    endpoints = study.parameters.cohort.endpoints
+
+    def judged(*counts):
+        leads = [SimpleNamespace(n=n, events=7, endpoint=e) for n, e in zip(counts, endpoints, strict=True)]
+        monkeypatch.setattr(published, "leads", lambda _: leads)
+        return published._patients(study, entries["idh-ki67"])
+
+    assert "in 29 patients (7 with IDH wild type) and 22 patients (7 with Ki-67 of 10 % or more)." in judged(29, 22)
+    assert "in 29 patients (7 with IDH wild type)." in judged(29, 29)

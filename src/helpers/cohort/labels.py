@@ -25,11 +25,13 @@ def open_labels(cases: pd.DataFrame, endpoints: tuple[Endpoint, ...]) -> list[st
         count = unknown(cases, endpoint.name)
         if count:
             parts = [
-                f"{prose.part_name(part).lower()}: {unknown(rows, endpoint.name)}"
-                for part, rows in cases.groupby("part", sort=False)
+                f"{unknown(rows, endpoint.name)} in {prose.part_name(part).lower()}"
+                for part, rows in sorted(cases.groupby("part"), key=lambda each: each[0], reverse=True)
             ]
-            where = ", ".join(sorted(parts, reverse=True))
-            told.append(f"whether it is {endpoint.positive} is unknown in {prose.percent(count, len(cases))} ({where})")
+            told.append(
+                f"whether {endpoint.positive} or {endpoint.negative} is unknown in {count} of {len(cases)} patients "
+                f"({prose.listing(parts)})"
+            )
     return told
 
 

@@ -46,7 +46,9 @@ def _positive(study: Study) -> str:
 
 
 def _patients(study: Study, entry: dict[str, Any]) -> str:
-    here = "; ".join(f"{lead.n} patients ({lead.events} with {lead.endpoint.positive})" for lead in leads(study)[:1])
+    found = leads(study)
+    found = found if len({lead.n for lead in found}) > 1 else found[:1]  # labels may be known in fewer of one endpoint
+    here = prose.listing([f"{lead.n} patients ({lead.events} with {lead.endpoint.positive})" for lead in found])
     synthetic = (
         " The patients of this run are synthetic, so nothing here confirms or contradicts the paper: the table shows that the same "
         "question is asked and answered in the same terms."
