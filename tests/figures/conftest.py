@@ -1,14 +1,19 @@
-"""Synthetic tables for every figure: what the rooms before hand over, drawn from a seed."""
+"""Synthetic tables for every figure, drawn from a seed, and what can be measured of a figure's words."""
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import combinations
 from types import SimpleNamespace
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
 
 from helpers.figures import (
     calibration,
@@ -20,6 +25,7 @@ from helpers.figures import (
     panels,
     readers,
     selection,
+    theme,
 )
 
 MODELS = {"nomogram": 1.3, "radiomics": 1.0, "clinical": 0.7, "CBF_maximum": 0.5}
@@ -378,6 +384,62 @@ def make_panels(count: int = 2) -> list[tuple]:
             )
         )
     return panels
+
+
+@cache
+@theme.drawn
+def words(figure: Figure) -> list[tuple[str, Bbox, float]]:
+    """Every visible text of a figure: words, extent in pixels, size in points."""
+    FigureCanvasAgg(figure).draw()
+    renderer, found, hidden = figure.canvas.get_renderer(), [], undrawn(figure)
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text().strip() and text not in hidden:
+            extent = Text.get_window_extent if isinstance(text, Annotation) else type(text).get_window_extent
+            found.append((text.get_text(), extent(text, renderer), text.get_fontsize()))
+    return found
+
+
+def undrawn(figure: Figure) -> set[Text]:
+    """What matplotlib keeps and does not draw: words of axes switched off, and ticks outside the limits of their axis."""
+    found = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            if not axes.axison:
+                found.update(axis.findobj(Text))
+            for tick in axis.get_major_ticks():
+                if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
+                    found.update((tick.label1, tick.label2))
+    return found
+
+
+def collide(a: Bbox, b: Bbox) -> bool:
+    """More than a pixel and a half in both directions: extents hold the line's leading, not only the ink."""
+    wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+    high = min(a.y1, b.y1) - max(a.y0, b.y0)
+    return wide > 1.5 and high > 2.5
+
+
+def faults(figure: Figure) -> list[str]:
+    """Words that are cut by the edge, lie on each other, or are too small; and a figure wider than the page."""
+    width, height = figure.get_size_inches() * figure.dpi
+    found = words(figure)
+    wrong = [f"cut: {w}" for w, b, _ in found if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1]
+    wrong += [f"small: {w}" for w, _, size in found if size < theme.SMALL]
+    wrong += [f"overlap: {a} | {b}" for (a, p, _), (b, q, _) in combinations(found, 2) if collide(p, q)]
+    if figure.get_size_inches()[0] / theme.MM > theme.DOUBLE + 1e-6:
+        wrong.append("wider than the page")
+    return wrong
+
+
+def told(figure: Figure) -> str:
+    return "\n".join(text for text, _, _ in words(figure))
+
+
+@pytest.fixture(scope="session")
+def layout() -> SimpleNamespace:
+    """What can be measured of a figure's legibility."""
+    return SimpleNamespace(words=words, faults=faults, told=told)
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation, Text
 
 from helpers.figures import contact_sheet, preprocessing, texts_images, theme
 from helpers.imaging import overview
@@ -65,36 +62,8 @@ def drawn(make) -> dict[str, Figure]:
     }
 
 
-@theme.drawn
-def words(figure: Figure):
-    FigureCanvasAgg(figure).draw()
-    renderer = figure.canvas.get_renderer()
-    found = []
-    for text in figure.findobj(Text):
-        if (
-            text.get_visible()
-            and text.get_text().strip()
-            and (text.axes is None or text.axes.axison or text in text.axes.texts)
-        ):
-            box = (
-                Text.get_window_extent(text, renderer)
-                if isinstance(text, Annotation)
-                else text.get_window_extent(renderer)
-            )
-            found.append((text.get_text(), box, text.get_fontsize()))
-    return found
-
-
-def test_no_word_is_cut_overlaps_another_or_is_smaller_than_eight_points(drawn):
-    for name, figure in drawn.items():
-        width, height = figure.get_size_inches() * figure.dpi
-        found = words(figure)
-        assert not [t for t, b, _ in found if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1], name
-        assert min(size for _, _, size in found) >= theme.SMALL, name
-        for (a, one, _), (b, other, _) in combinations(found, 2):
-            wide = min(one.x1, other.x1) - max(one.x0, other.x0)
-            high = min(one.y1, other.y1) - max(one.y0, other.y0)
-            assert wide <= 1.5 or high <= 2.5, (name, a, b)
+def test_no_word_is_cut_overlaps_another_or_is_smaller_than_eight_points(drawn, layout):
+    assert not {name: wrong for name, figure in drawn.items() if (wrong := layout.faults(figure))}
 
 
 def test_a_full_sheet_fits_a_printed_page(drawn):
@@ -102,8 +71,8 @@ def test_a_full_sheet_fits_a_printed_page(drawn):
     assert width <= theme.DOUBLE + 0.1 and height <= 210
 
 
-def test_every_case_and_every_reader_is_on_the_sheet(make, drawn):
-    found = [text for text, _, _ in words(drawn["sheet"])]
+def test_every_case_and_every_reader_is_on_the_sheet(make, drawn, layout):
+    found = [text for text, _, _ in layout.words(drawn["sheet"])]
     assert [f"{i} · Dice" in " ".join(found) for i in range(1, 26)] == [True] * 25
     assert {"Reader 1", "Reader 2"} <= set(found)
     tiles = [ax for ax in drawn["sheet"].axes if ax.images]
@@ -116,10 +85,10 @@ def test_readers_differ_by_line_not_by_color_alone(make):
     assert len({str(c.get_linestyle()) for c in ax.collections}) == 5
 
 
-def test_a_case_that_cannot_be_drawn_keeps_its_place(make):
+def test_a_case_that_cannot_be_drawn_keeps_its_place(make, layout):
     tiles = make_tiles(make, 3)
     tiles[1].slice = None
-    found = [text for text, _, _ in words(contact_sheet.contact_sheet(tiles))]
+    found = [text for text, _, _ in layout.words(contact_sheet.contact_sheet(tiles))]
     assert "cannot be drawn" in found and "2 · Dice 0.52" in found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from itertools import combinations
 from types import SimpleNamespace
@@ -10,9 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation, Text
 
 from helpers import tables
 from helpers.figures import calibration, classification, comparisons, decision, discrimination, theme
@@ -207,51 +204,6 @@ class Figures(dict):
         return self[name]
 
 
-@functools.cache
-@theme.drawn
-def placed(figure: Figure) -> list[tuple[str, object, float]]:
-    """Every visible text: words, extent in pixels, size in points."""
-    FigureCanvasAgg(figure).draw()
-    renderer = figure.canvas.get_renderer()
-    found, hidden = [], beyond_axes(figure)
-    for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text().strip() and text not in hidden:
-            extent = (
-                Text.get_window_extent(text, renderer) if isinstance(text, Annotation) else text.get_window_extent()
-            )
-            found.append((text.get_text(), extent, text.get_fontsize()))
-    return found
-
-
-def beyond_axes(figure: Figure) -> list[Text]:
-    """Labels of ticks outside the limits of their axis: matplotlib keeps them and does not draw them."""
-    found = []
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            unused = [t for t in axis.majorTicks if not low - 1e-9 <= t.get_loc() <= high + 1e-9]
-            found += [label for tick in unused for label in (tick.label1, tick.label2)]
-    return found
-
-
-def faults(figure: Figure) -> list[str]:
-    """Words that are cut by the edge, lie on each other, or are too small."""
-    width, height = figure.get_size_inches() * figure.dpi
-    found = placed(figure)
-    wrong = [f"cut: {w}" for w, b, _ in found if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1]
-    wrong += [f"small: {w}" for w, _, size in found if size < theme.SMALL]
-    for (a, p, _), (b, q, _) in combinations(found, 2):
-        if min(p.x1, q.x1) - max(p.x0, q.x0) > 1.5 and min(p.y1, q.y1) - max(p.y0, q.y0) > 2.5:
-            wrong.append(f"overlap: {a} | {b}")
-    if figure.get_size_inches()[0] / theme.MM > theme.DOUBLE + 1e-6:
-        wrong.append("wider than the page")
-    return wrong
-
-
-def told(figure: Figure) -> str:
-    return "\n".join(words for words, _, _ in placed(figure))
-
-
 def first(count: int) -> dict[str, float]:
     return dict(list(SIX.items())[:count])
 
@@ -297,22 +249,22 @@ def studies() -> dict[str, SimpleNamespace]:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_word_is_whole_and_alone_on_every_figure(studies, name):
-    found = {figure: faults(studies[name].figures[figure]) for figure in DRAW}
+def test_every_word_is_whole_and_alone_on_every_figure(studies, name, layout):
+    found = {figure: layout.faults(studies[name].figures[figure]) for figure in DRAW}
     assert not {figure: wrong for figure, wrong in found.items() if wrong}
 
 
 @pytest.mark.parametrize("name", ["four models", "two endpoints"])
-def test_n_and_events_are_on_every_figure(studies, name):
+def test_n_and_events_are_on_every_figure(studies, name, layout):
     t = studies[name]
     rows = t.predictions[(t.predictions["part"] == "test") & (t.predictions["model"] == "nomogram")]
     own = rows[rows["endpoint"] == "progression"]
     for figure in DRAW:
-        assert f"n = {len(own)}, {own['truth'].sum()} events" in told(t.figures[figure]), figure
+        assert f"n = {len(own)}, {own['truth'].sum()} events" in layout.told(t.figures[figure]), figure
 
 
-def test_a_perfect_model_has_no_interval_that_says_certainty(studies):
-    words = told(studies["perfect separation"].figures["roc"])
+def test_a_perfect_model_has_no_interval_that_says_certainty(studies, layout):
+    words = layout.told(studies["perfect separation"].figures["roc"])
     assert "1.00 (interval not estimable)" in words
     assert "1.00 to 1.00" not in words
 
@@ -348,18 +300,18 @@ def test_roc_and_calibration_are_square_on_paper(studies):
         assert ax.get_aspect() == 1 and box.width == pytest.approx(box.height, rel=0.01)
 
 
-def test_few_events_are_said_to_be_imprecise_and_many_are_not(studies):
+def test_few_events_are_said_to_be_imprecise_and_many_are_not(studies, layout):
     t = studies["six models, three parts"]
-    words = told(t.figures["calibration"])
+    words = layout.told(t.figures["calibration"])
     assert t.predictions.query("part == 'test' and model == 'deep'")["truth"].sum() >= 100
     assert words.count("imprecise: fewer than 100 events") == 2
 
 
-def test_the_name_of_the_second_smoother_hides_no_group_of_patients(studies):
+def test_the_name_of_the_second_smoother_hides_no_group_of_patients(studies, layout):
     for name in ("four models", "two endpoints"):
         t = studies[name]
         figure = t.figures["calibration"]
-        placed(figure)
+        layout.words(figure)
         for ax in figure.axes:
             labels = [text.get_window_extent() for text in ax.texts if text.get_text() == "loess"]
             circles = [line for line in ax.lines if line.get_marker() == "o"]
@@ -367,12 +319,12 @@ def test_the_name_of_the_second_smoother_hides_no_group_of_patients(studies):
             assert not [p for p in points for box in labels if box.contains(*p)]
 
 
-def test_a_curve_that_cannot_be_had_is_said(studies):
-    assert "smooth curve not estimable" in told(studies["perfect separation"].figures["calibration"])
+def test_a_curve_that_cannot_be_had_is_said(studies, layout):
+    assert "smooth curve not estimable" in layout.told(studies["perfect separation"].figures["calibration"])
 
 
-def test_names_of_models_are_whole_beside_an_interval_in_words(studies):
-    assert "Nomogram" in told(studies["few patients"].figures["roc"]).split("\n")
+def test_names_of_models_are_whole_beside_an_interval_in_words(studies, layout):
+    assert "Nomogram" in layout.told(studies["few patients"].figures["roc"]).split("\n")
 
 
 def test_the_main_curve_is_not_joined_with_loess_or_the_recalibrated_one(studies):
@@ -383,23 +335,25 @@ def test_the_main_curve_is_not_joined_with_loess_or_the_recalibrated_one(studies
     assert list(curve.get_ydata()) == list(own["observed"])
 
 
-def test_recalibration_is_shown_before_and_after_with_its_own_numbers(studies):
-    words = told(studies["four models"].figures["recalibrated"])
+def test_recalibration_is_shown_before_and_after_with_its_own_numbers(studies, layout):
+    words = layout.told(studies["four models"].figures["recalibrated"])
     assert "0.70 (0.50 to 1.10)" in words and "0.80 (0.50 to 1.10)" in words
     assert "fitted in training" in words
 
 
-def test_a_restated_prevalence_is_said_on_the_decision_curve(studies):
+def test_a_restated_prevalence_is_said_on_the_decision_curve(studies, layout):
     t = studies["four models"]
-    assert "at a prevalence of 0.30" in told(decision.decision(t.decision.assign(prevalence=0.3), scores=t.scores))
-    assert "prevalence" not in told(decision.decision(t.decision, scores=t.scores))
+    assert "at a prevalence of 0.30" in layout.told(
+        decision.decision(t.decision.assign(prevalence=0.3), scores=t.scores)
+    )
+    assert "prevalence" not in layout.told(decision.decision(t.decision, scores=t.scores))
 
 
-def test_the_strip_counts_who_is_at_or_above_the_threshold(studies):
+def test_the_strip_counts_who_is_at_or_above_the_threshold(studies, layout):
     t = studies["four models"]
     own = t.predictions.query("part == 'test' and model == 'nomogram'")
     high = own[own["probability"] >= 0.5]
-    assert f"{len(high)} ({high['truth'].sum()})" in told(t.figures["decision"])
+    assert f"{len(high)} ({high['truth'].sum()})" in layout.told(t.figures["decision"])
 
 
 def test_the_differences_are_those_of_the_first_model(studies):
@@ -414,13 +368,13 @@ def test_interventions_avoided_never_pass_a_hundred_per_hundred(studies):
         assert all(ax.get_ylim()[1] <= 103 for ax in studies[name].figures["interventions"].axes)
 
 
-def test_curves_of_classification_pass_through_the_frozen_operating_point(studies):
+def test_curves_of_classification_pass_through_the_frozen_operating_point(studies, layout):
     t = studies["four models"]
     figure = t.figures["classification"]
     own = t.scores.query("part == 'test' and model == 'nomogram'").set_index("metric")
     for metric in ("sensitivity", "specificity"):
         low, high = own.loc[metric, ["low", "high"]]
-        assert f"{own.loc[metric, 'estimate']:.2f} ({low:.2f} to {high:.2f})" in told(figure)
+        assert f"{own.loc[metric, 'estimate']:.2f} ({low:.2f} to {high:.2f})" in layout.told(figure)
     risks, lines = t.predictions.query("part == 'test' and model == 'nomogram'"), figure.axes[1].lines
     for line, metric in zip(lines[:2], ("sensitivity", "specificity"), strict=True):
         x, y = line.get_data()
@@ -428,26 +382,26 @@ def test_curves_of_classification_pass_through_the_frozen_operating_point(studie
         assert y[at] == pytest.approx(own.loc[metric, "estimate"]), (metric, len(risks))
 
 
-def test_values_that_are_no_probabilities_keep_their_own_axis():
+def test_values_that_are_no_probabilities_keep_their_own_axis(layout):
     t = study(first(1), {"test": 40})
     scaled, cut = (
         t.predictions.assign(probability=t.predictions["probability"] * 900 - 100),
         t.thresholds.assign(threshold=310.0),
     )
     along, across = classification.classification(scaled, cut), discrimination.risk(scaled, cut)
-    assert not faults(along) + faults(across)
+    assert not layout.faults(along) + layout.faults(across)
     assert along.axes[0].get_xlim()[1] > 400 and across.axes[0].get_ylim()[1] > 400
     none = calibration.calibration(t.calibration.iloc[:0], t.scores, scaled)
-    assert "No risks were predicted." in told(none)
+    assert "No risks were predicted." in layout.told(none)
 
 
-def test_long_words_of_an_outcome_are_whole_with_their_counts():
+def test_long_words_of_an_outcome_are_whole_with_their_counts(layout):
     t = study(first(1), {"train": 60, "test": 36, "external:Lyon": 30})
     words = SimpleNamespace(name="progression", positive="true progression", negative="pseudoprogression")
     figure = discrimination.risk(t.predictions, t.thresholds, endpoints=[words])
-    assert not faults(figure)
+    assert not layout.faults(figure)
     own = t.predictions.query("part == 'test' and truth == 1")["probability"]
-    assert f"true progression\nn = {len(own)}\n{(own >= 0.5).sum()} high risk" in told(figure)
+    assert f"true progression\nn = {len(own)}\n{(own >= 0.5).sum()} high risk" in layout.told(figure)
 
 
 def test_cells_of_the_two_by_two_tables_add_up_to_the_patients(studies):
@@ -457,14 +411,14 @@ def test_cells_of_the_two_by_two_tables_add_up_to_the_patients(studies):
         assert len(counts) == 4 and sum(counts) == 36
 
 
-def test_the_matrix_reads_the_same_whichever_model_came_first(studies):
+def test_the_matrix_reads_the_same_whichever_model_came_first(studies, layout):
     t = studies["four models"]
     turned = t.comparisons.assign(
         model_a=t.comparisons["model_b"], model_b=t.comparisons["model_a"], estimate=-t.comparisons["estimate"],
         low=-t.comparisons["high"], high=-t.comparisons["low"],
     )  # fmt: skip
-    assert sorted(told(comparisons.matrix(t.comparisons, t.scores)).split("\n")) == sorted(
-        told(comparisons.matrix(turned, t.scores)).split("\n")
+    assert sorted(layout.told(comparisons.matrix(t.comparisons, t.scores)).split("\n")) == sorted(
+        layout.told(comparisons.matrix(turned, t.scores)).split("\n")
     )
 
 
@@ -480,28 +434,28 @@ def test_the_matrix_is_tinted_by_the_difference_and_not_by_p(studies):
     assert tints[0] == tints[1] and len(tints[0]) > 2
 
 
-def test_a_frame_is_explained_only_where_a_comparison_was_declared(studies):
-    assert "Thick frame" in told(studies["four models"].figures["matrix"])
-    assert "Thick frame" not in told(studies["perfect separation"].figures["matrix"])
+def test_a_frame_is_explained_only_where_a_comparison_was_declared(studies, layout):
+    assert "Thick frame" in layout.told(studies["four models"].figures["matrix"])
+    assert "Thick frame" not in layout.told(studies["perfect separation"].figures["matrix"])
 
 
-def test_a_matrix_of_six_models_without_limits_fits_its_cells():
+def test_a_matrix_of_six_models_without_limits_fits_its_cells(layout):
     t = study(SIX, {"test": 40})
     unknown = dict.fromkeys(("low", "high", "p", "p_holm"), np.nan)
     figure = comparisons.matrix(t.comparisons.assign(**unknown), t.scores.assign(low=np.nan, high=np.nan))
-    assert not faults(figure)
-    assert told(figure).count("(no interval)") == 6 + 15
+    assert not layout.faults(figure)
+    assert layout.told(figure).count("(no interval)") == 6 + 15
 
 
-def test_the_matrix_says_how_many_models_it_leaves_out():
+def test_the_matrix_says_how_many_models_it_leaves_out(layout):
     many = SIX | {"one_more": 0.5, "and_another": 0.3}
     t = study(many, {"test": 40})
     figure = comparisons.matrix(t.comparisons, t.scores)
-    assert "The first 6 of 8 models" in told(figure).replace("\n", " ")
-    assert not faults(figure)
+    assert "The first 6 of 8 models" in layout.told(figure).replace("\n", " ")
+    assert not layout.faults(figure)
 
 
-def test_tables_without_rows_give_a_figure_that_says_so(studies):
+def test_tables_without_rows_give_a_figure_that_says_so(studies, layout):
     t = studies["one model"]
     empty = SimpleNamespace(**{k: v.iloc[:0] for k, v in vars(t).items() if k != "figures"})
     figures = [
@@ -512,7 +466,7 @@ def test_tables_without_rows_give_a_figure_that_says_so(studies):
         classification.confusion(empty.scores),
         comparisons.matrix(t.comparisons, t.scores),
     ]
-    assert all(figure.texts and not faults(figure) for figure in figures)
+    assert all(figure.texts and not layout.faults(figure) for figure in figures)
 
 
 def test_the_same_tables_give_the_same_bytes(studies):

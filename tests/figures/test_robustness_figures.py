@@ -8,10 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation, Text
-from matplotlib.transforms import Bbox
+from matplotlib.text import Text
 from sklearn.metrics import roc_auc_score
 
 from helpers import tables
@@ -216,64 +214,14 @@ def drawn(make) -> dict[str, Figure]:
     return figures
 
 
-@theme.drawn
-def words(figure: Figure) -> list[tuple[str, Bbox, float]]:
-    FigureCanvasAgg(figure).draw()
-    renderer = figure.canvas.get_renderer()
-    ticks = {
-        label
-        for ax in figure.axes
-        for axis, span in ((ax.xaxis, sorted(ax.get_xlim())), (ax.yaxis, sorted(ax.get_ylim())))
-        for tick in axis.get_major_ticks()
-        if not (ax.axison and span[0] - 1e-9 <= tick.get_loc() <= span[1] + 1e-9)
-        for label in (tick.label1, tick.label2)
-    }
-    found = []
-    for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text().strip() and text not in ticks and _shown(text):
-            extent = Text.get_window_extent if isinstance(text, Annotation) else type(text).get_window_extent
-            found.append((text.get_text(), extent(text, renderer), text.get_fontsize()))
-    return found
-
-
 @pytest.fixture(scope="module")
-def measured(drawn) -> dict[str, list[tuple[str, Bbox, float]]]:
-    """The words of every figure, measured once."""
-    return {name: words(figure) for name, figure in drawn.items()}
+def measured(drawn, layout) -> dict[str, list[str]]:
+    """The words of every figure."""
+    return {name: [text for text, _, _ in layout.words(figure)] for name, figure in drawn.items()}
 
 
-def over(a: Bbox, b: Bbox) -> bool:
-    """More than the leading that extents hold."""
-    return min(a.x1, b.x1) - max(a.x0, b.x0) > 1.5 and min(a.y1, b.y1) - max(a.y0, b.y0) > 2.5
-
-
-def _shown(text: Text) -> bool:
-    return text.axes is None or text.axes.axison or text in text.axes.texts
-
-
-def test_no_word_is_cut_small_or_over_another(drawn, measured):
-    faults = {}
-    for name, figure in drawn.items():
-        width, height = figure.get_size_inches() * figure.dpi
-        found = measured[name]
-        out = [t for t, b, _ in found if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1]
-        small = [t for t, _, size in found if size < theme.SMALL]
-        pairs = [(a, b) for (a, p, _), (b, q, _) in combinations(found, 2) if over(p, q)]
-        if out or small or pairs:
-            faults[name] = (out, small, pairs)
-    assert not faults
-
-
-def test_words_over_words_would_be_noticed():
-    figure = theme.new_figure("x", width=85, height=20)
-    figure.text(0.5, 0.5, "one")
-    figure.text(0.52, 0.5, "two")
-    (_, first, _), (_, second, _) = words(figure)
-    assert over(first, second)
-
-
-def test_no_figure_is_wider_than_the_text(drawn):
-    assert all(figure.get_size_inches()[0] / theme.MM <= theme.DOUBLE + 1e-6 for figure in drawn.values())
+def test_no_word_is_cut_small_or_over_another_and_no_figure_wider_than_the_text(drawn, layout):
+    assert not {name: wrong for name, figure in drawn.items() if (wrong := layout.faults(figure))}
 
 
 @pytest.mark.parametrize(
@@ -291,13 +239,13 @@ def test_no_figure_is_wider_than_the_text(drawn):
     ],
 )
 def test_n_and_events_are_on_the_figure(measured, name, told):
-    assert told in [t for t, _, _ in measured[name]]
+    assert told in measured[name]
 
 
 def test_every_reader_has_a_panel_and_then_their_mean(drawn, measured):
     for count in (2, 3, 5, 8):
         assert len(drawn[f"readers, {count}"].axes) == count + 1
-        assert f"Mean of {count} readers" in [t for t, _, _ in measured[f"readers, {count}"]]
+        assert f"Mean of {count} readers" in measured[f"readers, {count}"]
     assert len(drawn["readers, 1"].axes) == 1
 
 
@@ -316,7 +264,7 @@ def test_area_of_the_mean_curve_is_the_mean_of_the_areas():
 
 
 def test_without_a_model_there_is_no_model_in_the_figure(drawn, measured):
-    told = [t for t, _, _ in measured["readers, no model"]]
+    told = measured["readers, no model"]
     assert "Nomogram" not in told and "Condition 1" in told
     blue = theme.model_style("nomogram")["color"]
     assert not [line for ax in drawn["readers, no model"].axes for line in ax.lines if line.get_color() == blue]
@@ -329,7 +277,7 @@ def test_without_calls_there_is_no_operating_point(drawn):
 
 def test_only_panels_that_exist_are_drawn(measured):
     questions = {"Can it tell them apart?", "Are its risks right?", "Would it help decide?", "With a radiologist?"}
-    shown = {name: questions & {t for t, _, _ in measured[name]} for name in measured if name.startswith("panels")}
+    shown = {name: questions & set(measured[name]) for name in measured if name.startswith("panels")}
     assert shown["panels, 8"] == questions
     assert shown["panels, markers"] == {"Can it tell them apart?"}
     assert shown["panels, two"] == {"Can it tell them apart?", "Would it help decide?"}
@@ -372,7 +320,7 @@ def test_interaction_names_the_adjustment_and_the_number_of_pairs():
 
 
 def test_a_range_over_repeats_is_written_in_brackets_and_named(measured):
-    told = [t for t, _, _ in measured["optimism"]]
+    told = measured["optimism"]
     assert "range over repeats" in told and "0.79 [0.76 to 0.82]" in told and "0.80 (0.70 to 0.90)" in told
 
 

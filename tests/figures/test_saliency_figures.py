@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Annotation, Text
 
 from helpers.evaluation import saliency_printed
 from helpers.figures import saliency, texts_saliency, theme
@@ -71,42 +68,20 @@ def drawn():
     }
 
 
-@theme.drawn
-def words(figure):
-    FigureCanvasAgg(figure).draw()
-    renderer = figure.canvas.get_renderer()
-    found = []
-    for text in figure.findobj(Text):
-        shown = text.axes is None or text.axes.axison or text in text.axes.texts
-        if text.get_visible() and text.get_text().strip() and shown:
-            note = isinstance(text, Annotation)
-            box = Text.get_window_extent(text, renderer) if note else text.get_window_extent(renderer)
-            found.append((text.get_text(), box, text.get_fontsize()))
-    return found
+def test_no_word_is_cut_overlaps_another_or_is_smaller_than_eight_points(drawn, layout):
+    assert not {name: wrong for name, figure in drawn.items() if (wrong := layout.faults(figure))}
 
 
-def test_no_word_is_cut_overlaps_another_or_is_smaller_than_eight_points(drawn):
-    for name, figure in drawn.items():
-        width, height = figure.get_size_inches() * figure.dpi
-        found = words(figure)
-        assert not [t for t, b, _ in found if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1], name
-        assert min(size for _, _, size in found) >= theme.SMALL, name
-        for (a, one, _), (b, other, _) in combinations(found, 2):
-            wide = min(one.x1, other.x1) - max(one.x0, other.x0)
-            high = min(one.y1, other.y1) - max(one.y0, other.y0)
-            assert wide <= 1.5 or high <= 2.5, (name, a, b)
-
-
-def test_every_outcome_has_a_column_and_a_missing_one_says_so(drawn):
-    found = [text for text, _, _ in words(drawn["cases, two a kind, guided"])]
+def test_every_outcome_has_a_column_and_a_missing_one_says_so(drawn, layout):
+    found = [text for text, _, _ in layout.words(drawn["cases, two a kind, guided"])]
     assert set(saliency.OUTCOMES.values()) <= set(found)
     assert found.count("none") == 3 * 2 + 3 * 3  # no FP and no FN; the second block has a TP alone
 
 
-def test_a_column_shows_the_slice_and_each_method(drawn):
+def test_a_column_shows_the_slice_and_each_method(drawn, layout):
     images = [len(ax.images) for ax in drawn["cases"].axes]
     assert images == [1, 2, 2] * 4
-    assert any("40 %" in text for text, _, _ in words(drawn["cases"]))
+    assert any("40 %" in text for text, _, _ in layout.words(drawn["cases"]))
 
 
 def test_only_the_figure_of_scans_is_a_picture_and_each_is_the_same_bytes_each_time(drawn):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Annotation, Text
 
-from helpers.figures import shapley, theme
+from helpers.figures import shapley
 from helpers.tables import empty
 
 WEIGHTS = {"ConvNeXt": 1.0, "ConvNeXt for ki67_high": 0.2, "radiomics": 0.6, "days_since_rt": 0.4, "sex": 0.1}
@@ -58,32 +54,8 @@ def test_dots_of_one_place_do_not_lie_on_one_another():
     assert len(np.unique(spread)) == 25 and np.abs(spread).max() <= 1.0
 
 
-@theme.drawn
-def words(figure):
-    FigureCanvasAgg(figure).draw()
-    renderer = figure.canvas.get_renderer()
-    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    return [
-        (
-            t.get_text(),
-            Text.get_window_extent(t, renderer) if isinstance(t, Annotation) else t.get_window_extent(renderer),
-        )
-        for t in texts
-        if not (t.axes is not None and not t.axes.axison and t not in t.axes.texts)
-    ]
-
-
-def test_no_words_overlap_or_are_cut(contributions):
-    figure = shapley.shapley(contributions)
-    found = words(figure)
-    width, height = figure.get_size_inches() * figure.dpi
-    assert all(b.x0 > -1 and b.y0 > -1 and b.x1 < width + 1 and b.y1 < height + 1 for _, b in found)
-    over = [
-        (a[0], b[0])
-        for a, b in combinations(found, 2)
-        if min(a[1].x1, b[1].x1) - max(a[1].x0, b[1].x0) > 1.5 and min(a[1].y1, b[1].y1) - max(a[1].y0, b[1].y0) > 2.5
-    ]
-    assert not over
+def test_no_words_overlap_or_are_cut(contributions, layout):
+    assert not layout.faults(shapley.shapley(contributions))
 
 
 def test_a_study_without_a_fusion_of_models_says_so():
