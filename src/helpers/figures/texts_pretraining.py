@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,9 @@ import pandas as pd
 from helpers import prose
 from helpers.figures import names
 from helpers.figures.pretraining import ENCODERS
-from helpers.learning.pretraining.probe import Verdict
+
+if TYPE_CHECKING:
+    from helpers.learning.pretraining.probe import Verdict
 
 COLLAPSED = 0.05  # spread of embeddings below which images are hardly told apart
 
