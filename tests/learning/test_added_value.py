@@ -6,8 +6,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from scipy.stats import chi2
+from statsmodels.discrete.discrete_model import Logit
+from statsmodels.tools.tools import add_constant
 
 from helpers.errors import RadiogramError
 from helpers.learning import crossfit, nomogram, signatures
@@ -38,10 +39,10 @@ def test_each_block_is_tested_as_in_statsmodels(rows, scores):
         "deep": scores["deep"].score[:, None],
         "clinical": clinical,
     }
-    whole = sm.Logit(rows.truth, sm.add_constant(np.hstack(list(blocks.values())))).fit(disp=0, tol=1e-12)
+    whole = Logit(rows.truth, add_constant(np.hstack(list(blocks.values())))).fit(disp=0, tol=1e-12)
     for block in blocks:
         rest = np.hstack([x for name, x in blocks.items() if name != block])
-        part = sm.Logit(rows.truth, sm.add_constant(rest)).fit(disp=0, tol=1e-12)
+        part = Logit(rows.truth, add_constant(rest)).fit(disp=0, tol=1e-12)
         statistic = 2 * (whole.llf - part.llf)
         assert found.loc[block, "statistic"] == pytest.approx(statistic, abs=1e-7)
         p = chi2.sf(statistic, found.loc[block, "df"]) if block == "clinical" else np.nan

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 from scipy.special import expit, logit
+from statsmodels.discrete.discrete_model import Logit
+from statsmodels.tools.tools import add_constant
 
 from helpers.errors import RadiogramError
 from helpers.learning import folds, fusion, members, record, stacking
@@ -60,7 +61,7 @@ def test_the_final_equation_is_the_logistic_regression_of_the_out_of_fold_log_od
     oof = predictions[predictions["kind"] == "oof"]
     wide = oof.pivot(index="case", columns="model", values="probability")
     truth = oof.drop_duplicates("case").set_index("case")["truth"].loc[wide.index]
-    reference = sm.Logit(truth, sm.add_constant(logit(wide[["convnext", "radiomics"]]))).fit(disp=0)
+    reference = Logit(truth, add_constant(logit(wide[["convnext", "radiomics"]]))).fit(disp=0)
     np.testing.assert_allclose(found.equations["coefficient"], reference.params, rtol=1e-6)
     np.testing.assert_allclose(found.equations[["low", "high"]], reference.conf_int(), rtol=1e-5)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
+from statsmodels.discrete.discrete_model import Logit
+from statsmodels.tools.tools import add_constant
 
 from helpers.learning import regression
 
@@ -41,7 +42,7 @@ def test_firth_in_a_two_by_two_table_adds_one_half_to_each_cell():
 
 def test_without_separation_it_is_maximum_likelihood_as_in_statsmodels(rows):
     x = rows.features[rows.names("deep")[:3]].to_numpy() * [1, 100, 0.01] + [0, 5000, 3]
-    ours, theirs = regression.fit(x, rows.truth), sm.Logit(rows.truth, sm.add_constant(x)).fit(disp=0, tol=1e-12)
+    ours, theirs = regression.fit(x, rows.truth), Logit(rows.truth, add_constant(x)).fit(disp=0, tol=1e-12)
     assert ours.method == "maximum likelihood"
     np.testing.assert_allclose(ours.coefficients, theirs.params, rtol=1e-6)
     np.testing.assert_allclose(ours.standard_errors, theirs.bse, rtol=1e-6)
