@@ -155,6 +155,7 @@ def test_pitfall_01_installing_is_pinned_to_what_builds_and_one_command_says_wha
     assert result.exit_code == 0 and "pyradiomics 3.0.1" in result.output
 
 
+@pytest.mark.slow
 def test_pitfall_01_features_need_nothing_compiled_on_installation(tmp_path):
     """Where PyRadiomics' C extension does not build there are no features at all (#944, #872); here there are."""
     save(tmp_path / "scan.nii.gz", noise())

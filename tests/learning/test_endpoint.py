@@ -76,6 +76,7 @@ def test_the_funnel_narrows_from_all_features_to_the_selected(models):
         assert steps["features"].iloc[-1] == (selected["signature"] == signature).sum()
 
 
+@pytest.mark.slow
 def test_permuted_labels_give_chance_through_the_whole_path(cohort, parameters):
     rng = np.random.default_rng(5)
     found = []
