@@ -19,8 +19,8 @@ from helpers.errors import CaseError
 PATIENTS = ("patient", "patientid", "patientname", "subject", "subjectid", "pid", "mrn", "case", "caseid", "id")
 OTHERS = ("name", "row", "rownames", "index", "lesionid", "scanid", "studyid", "filename", "file")
 UNNAMED = re.compile(r"^(unnamed: ?\d+|level_0|)$", re.I)
-EVENTS = ("1", "yes", "true", "positive", "event", "malignant")
-NOT_EVENTS = ("0", "no", "false", "negative", "no event", "benign")
+EVENTS = ("yes", "true", "positive", "event", "malignant")
+NOT_EVENTS = ("no", "false", "negative", "no event", "benign")
 # Fewer patients of a class cannot be spread over five folds with two in each.
 LEAST_PATIENTS = 10
 # Numbers beyond this overflow when they are squared and summed.
@@ -84,7 +84,7 @@ def _word(value: object) -> str | None:
 
 
 def _event(words: pd.Series, name: str) -> str:
-    """Of two values the event: by its meaning, else the larger number, else the rarer word."""
+    """Of two values the event: the larger number, the word that means so, else the rarer word."""
     counts = words.value_counts()
     if len(counts) < 2:
         raise CaseError(f"{name} is {counts.index[0] if len(counts) else 'empty'} throughout: nothing can be learned")
@@ -93,13 +93,13 @@ def _event(words: pd.Series, name: str) -> str:
         raise CaseError(
             f"{name} has {len(counts)} values ({_few(words)}): say which is the event, --target {name}={example}"
         )
-    for known, other in ((EVENTS, 1), (NOT_EVENTS, -1)):
-        meant = [i for i, word in enumerate(counts.index) if word.lower() in known]
-        if len(meant) == 1:
-            return counts.index[meant[0] if other == 1 else 1 - meant[0]]
     numbers = pd.to_numeric(counts.index.to_series(), errors="coerce")
     if numbers.notna().all():
         return str(numbers.idxmax())
+    for known, position in ((EVENTS, 0), (NOT_EVENTS, 1)):
+        meant = [i for i, word in enumerate(counts.index) if word.lower() in known]
+        if len(meant) == 1:
+            return counts.index[meant[0] - position]
     return min(sorted(counts.index), key=lambda word: counts[word])
 
 
