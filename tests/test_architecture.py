@@ -15,7 +15,7 @@ from helpers.study import load
 
 TOP = ["errors", "tables", "parameters", "study", "prose", "isolated", "isolation", "handing", "progress", "cluster"]
 ROOMS = ["statistics", "cohort", "imaging", "learning", "evaluation", "figures", "reporting"]
-BOTTOM = ["run", "scaffold", "checking", "doctor", "cli"]
+BOTTOM = ["run", "scaffold", "checking", "doctor", "surveyed", "surveying", "cli"]
 ORDER = {name: level for level, name in enumerate([*TOP, *ROOMS, *BOTTOM])}
 
 

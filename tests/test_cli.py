@@ -15,7 +15,7 @@ def radiogram():
 
 def test_help_names_every_command(radiogram):
     text = radiogram("--help").output
-    for command in ("report", "check", "new", "doctor", "evaluate"):
+    for command in ("report", "check", "new", "doctor", "evaluate", "tables"):
         assert command in text
 
 

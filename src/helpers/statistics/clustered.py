@@ -41,15 +41,22 @@ def clustered_covariance(truth: ArrayLike, scores: ArrayLike, cluster: ArrayLike
     events, label = _checked(truth, cluster)
     rows = [finite_scores(row, length=events.size) for row in np.atleast_2d(np.asarray(scores, dtype=float))]
     placed = placements(events, np.array(rows))
-    areas = placed[0].mean(axis=1)
+    return placed[0].mean(axis=1), placement_covariance(events, label, placed)
+
+
+def placement_covariance(
+    events: BoolArray, label: NDArray[np.int64], placed: tuple[FloatArray, FloatArray]
+) -> FloatArray:
+    """Covariance (k, k) of k areas whose events (k, m) and nonevents (k, n) are `placed`, in clusters (m + n,)."""
     parts, shares = [], []
     for group, values in zip((events, ~events), placed, strict=True):
-        share = np.array([np.bincount(label[group], row, label.max() + 1) for row in values - areas[:, None]])
+        spread = values - values.mean(axis=1, keepdims=True)
+        share = np.array([np.bincount(label[group], row, label.max() + 1) for row in spread])
         shares.append(share / group.sum())
         parts.append(_sample_factor(np.unique(label[group]).size) * shares[-1] @ shares[-1].T)
     # Patients with both kinds of rows tie the two parts together.
     crossed = _sample_factor(label.max() + 1) * shares[0] @ shares[1].T
-    return areas, parts[0] + parts[1] + crossed + crossed.T
+    return parts[0] + parts[1] + crossed + crossed.T
 
 
 def clustered_auc(
@@ -92,11 +99,17 @@ def compare_clustered(
 
 
 def _checked(truth: ArrayLike, cluster: ArrayLike) -> tuple[BoolArray, NDArray[np.int64]]:
-    events, name = binary_truth(truth), np.asarray(cluster)
+    events = binary_truth(truth)
     require_both_classes(events)
+    return events, clusters_of(events, cluster)
+
+
+def clusters_of(events: BoolArray, cluster: ArrayLike) -> NDArray[np.int64]:
+    """Number (n,) of the cluster of every row, from 0. Raises ValueError for a cluster of another length."""
+    name = np.asarray(cluster)
     if name.shape != events.shape:
         raise ValueError(f"cluster must have shape ({events.size},) like truth, not {name.shape}")
-    return events, np.unique(name, return_inverse=True)[1]
+    return np.unique(name, return_inverse=True)[1]
 
 
 def _sample_factor(clusters: int) -> float:
