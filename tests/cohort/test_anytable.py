@@ -74,6 +74,16 @@ def test_two_words_are_a_feature_and_junk_among_numbers_is_missing(frame, read):
     assert np.isnan(found.features["b"][0]) and found.features["b"][1] == frame["b"][1]
 
 
+def test_columns_of_parquets_other_types_are_read_or_left_out(frame, tmp_path):
+    whole = pd.array([1, 2, None, 5] * 10, dtype="Int64")
+    kinds = {"whole": whole, "yes": [True, False, None, True] * 10, "kind": pd.Categorical(list("xy") * 20)}
+    kinds |= {"lists": [[1, 2]] * N, "day": pd.date_range("2020", periods=N), "Target": np.arange(N) % 3 == 0}
+    frame.assign(**kinds).to_parquet(tmp_path / "a.parquet")
+    found = table(tmp_path / "a.parquet", target="Target")
+    assert list(found.features) == ["a", "b", "c", "d", "whole", "yes", "kind"] and found.event == "True"
+    assert found.features.loc[:3, "yes"].isna().tolist() == [False, False, True, False]
+
+
 def test_infinite_and_absurd_numbers_are_missing(frame, read):
     values = read(frame.assign(a=["inf", "1e300", *frame["a"][2:]])).features["a"]
     assert values.isna().sum() == 2

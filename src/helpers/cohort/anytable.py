@@ -78,7 +78,7 @@ def _outcome(frame: pd.DataFrame, target: str) -> tuple[str, str | None]:
 
 def _word(value: object) -> str | None:
     """A cell as the user would write it, None where nothing is written: 1.0 of a column of numbers is "1"."""
-    if pd.isna(value):
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     return (f"{value:.15g}" if isinstance(value, float) else str(value)).strip() or None
 
@@ -133,11 +133,9 @@ def _features(frame: pd.DataFrame, truth: np.ndarray, target: str, notes: list[s
 
 def _counts_rows(column: pd.Series) -> bool:
     """Whether a column only numbers the rows: it would tell the order of the file."""
-    return (
-        len(column) > 2
-        and pd.api.types.is_integer_dtype(column)
-        and bool((np.diff(column.to_numpy(np.int64)) == 1).all())
-    )
+    if len(column) < 3 or not pd.api.types.is_integer_dtype(column) or column.isna().any():
+        return False
+    return bool((np.diff(column.to_numpy(np.int64)) == 1).all())
 
 
 def _numbers(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
@@ -165,7 +163,7 @@ def _as_numbers(column: pd.Series) -> tuple[np.ndarray | None, int]:
         return column.to_numpy(dtype=np.float64, na_value=np.nan), 0
     known = column.astype(object).map(_word)
     values = sorted(known.dropna().unique())
-    plain = known.map(lambda word: word if word is None else word.replace(",", "."))
+    plain = known.map(lambda word: word.replace(",", ".") if isinstance(word, str) else None)
     numeric = pd.to_numeric(plain, errors="coerce").astype(np.float64)
     if len(values) == 2 and numeric.isna().all():
         return known.map({values[0]: 0.0, values[1]: 1.0}).to_numpy(dtype=np.float64), 0

@@ -41,7 +41,8 @@ def cross_validated_auc(
     patient, has several rows), the limits are on the logit scale. With one fold and one repeat that is DeLong exactly. The
     interval is that of the models that were fitted: it knows the chance in who is scored, not all of the chance in who
     was learned from, which the averaging over overlapping training sets hides (Bates et al. 2024, doi
-    10.1080/01621459.2023.2197686). benchmarks/README.md has its measured coverage.
+    10.1080/01621459.2023.2197686): read as an interval of the pipeline it is too narrow, most so where some folds keep no
+    feature and their area is one half for sure. `benchmarks/tables.py --coverage` counts how often either is held.
 
     Raises ValueError for one class only, for shapes that do not match, and where no fold has both classes.
     """
