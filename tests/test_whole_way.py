@@ -12,7 +12,9 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 pytestmark = pytest.mark.slow
 
@@ -136,6 +138,13 @@ def test_the_report_opens_without_network_and_the_console_is_silent(trial, tmp_p
     seen = subprocess.run([browser, *flags, page.as_uri()], capture_output=True, text=True, timeout=120)
     assert "A small synthetic cohort" in seen.stdout
     assert "CONSOLE" not in seen.stderr
+
+
+def test_jupyterlab_shows_the_drawings_of_the_notebooks_of_a_run(trial):
+    """It hides drawings in notebooks without the signature of whoever opens them."""
+    executed = sorted((trial[1] / "notebooks").glob("*.ipynb"))
+    notary = NotebookNotary()
+    assert executed and all(notary.check_signature(nbformat.read(path, as_version=4)) for path in executed)
 
 
 def test_every_notebook_runs_as_it_stands(tmp_path, trial, house, monkeypatch):

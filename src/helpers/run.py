@@ -164,6 +164,7 @@ def _papermill(source: Path, study: Study, *, parameters: dict[str, str]) -> Non
                 progress_bar=False, log_output=False, request_save_on_cell_execute=False, extra_arguments=QUIET,
             )  # fmt: skip
         os.replace(beside, target)
+        _sign(target)
     except PapermillExecutionError as error:
         if error.ename in ("RadiogramError", "CaseError"):
             raise RadiogramError(error.evalue) from None
@@ -173,6 +174,16 @@ def _papermill(source: Path, study: Study, *, parameters: dict[str, str]) -> Non
         raise full_disk(error, target.name) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _sign(path: Path) -> None:
+    """Let JupyterLab show the drawings of a notebook: it hides those of notebooks that its user has not executed."""
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    notary = NotebookNotary()
+    notary.sign(nbformat.read(path, as_version=4))
+    notary.store.close()
 
 
 class _one_thread:
