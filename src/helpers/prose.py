@@ -87,8 +87,9 @@ def listing(words: Sequence[str], conjunction: str = "and") -> str:
 
 
 def markdown_table(frame: pd.DataFrame, *, left: int = 1) -> str:
-    """A pipe table: the first `left` columns are words and stand left, the others right."""
-    marks = [":---" if i < left else "---:" for i in range(frame.shape[1])]
+    """A pipe table: the first `left` columns are words and stand left, the others right; Endpoint before them comes on top."""
+    words = left + (left > 0 and frame.columns[0] == "Endpoint")
+    marks = [":---" if i < words else "---:" for i in range(frame.shape[1])]
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     lines = [[_cell(c) for c in frame.columns], marks, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -133,6 +134,11 @@ def model_name(model: str) -> str:
 def model_inline(model: str) -> str:
     """The same inside a sentence: a coined name keeps its capitals."""
     return MODELS[model].lower() if model in MODELS else model
+
+
+def model_after_the(model: str) -> str:
+    """The model after "the" inside a sentence: "nomogram", "model ConvNeXt"."""
+    return MODELS[model].lower() if model in MODELS else f"model {model}"
 
 
 def comparator_name(name: str) -> str:

@@ -45,7 +45,7 @@ def trainings(training: pd.DataFrame, seed_scores: pd.DataFrame) -> pd.DataFrame
     for model, own in training.groupby("model", sort=False):
         scores = seed_scores[seed_scores["model"] == model]
         for endpoint, of in scores.groupby("endpoint", sort=False):
-            name = f"{model}, {endpoint}" if several else str(model)
+            name = f"{model}, {prose.variable(endpoint, inline=True)}" if several else str(model)
             rows.append((name, *_effort(own), *(_over_seeds(of, *part) for part in parts)))
     heads = [f"{prose.part_name(part, kind)}: AUC over seeds, mean (range)" for part, kind in parts]
     columns = ["Network", "Trainings", "Epochs kept", "Seconds a training", *heads]
@@ -85,7 +85,7 @@ def _spread(seed_scores: pd.DataFrame) -> str:
     keys = ["endpoint", "model", "part"]
     ranges = seed_scores.groupby(keys, sort=False)["auc"].agg(lambda values: float(values.max() - values.min()))
     endpoint, model, part = ranges.idxmax()
-    about = f" for {endpoint}" if seed_scores["endpoint"].nunique() > 1 else ""
+    about = f" for {prose.variable(endpoint, inline=True)}" if seed_scores["endpoint"].nunique() > 1 else ""
     return (
         f"Between seeds alone, the AUC of a network moved by {prose.number(ranges.median())} (median) and by at most "
         f"{prose.number(ranges.max())} ({model}{about}, {prose.part_name(part).lower()} part): a smaller difference between two "
@@ -98,7 +98,7 @@ def equations(table: pd.DataFrame) -> pd.DataFrame:
     several = table["endpoint"].nunique() > 1
     rows = [
         (
-            f"{r.model}, {r.endpoint}" if several else r.model,
+            f"{r.model}, {prose.variable(r.endpoint, inline=True)}" if several else r.model,
             _term(r.term),
             prose.interval(r.coefficient, r.low, r.high),
         )

@@ -41,7 +41,7 @@ def _blocks(scores: pd.DataFrame, wanted: Mapping[str, str]) -> pd.DataFrame:
 def _block(here: pd.DataFrame, endpoint: str, part: str, kind: str, scores: pd.DataFrame) -> str:
     several = scores["endpoint"].nunique() > 1
     who = f"{here['n'].iloc[0]} patients, {here['events'].iloc[0]} events"
-    return f"**{endpoint + ', ' if several else ''}{prose.part_name(part, kind)}: {who}**"
+    return f"**{prose.variable(endpoint) + ', ' if several else ''}{prose.part_name(part, kind)}: {who}**"
 
 
 def _cell(row) -> str:
@@ -72,7 +72,9 @@ def baselines(scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (endpoint, model), of in here.groupby(["endpoint", "model"], sort=False):
         cells = of.set_index("part")
-        rows.append([endpoint, prose.comparator_name(model), *[_auc_with_counts(cells, part) for part in parts]])
+        rows.append(
+            [prose.variable(endpoint), prose.comparator_name(model), *[_auc_with_counts(cells, part) for part in parts]]
+        )
     frame = pd.DataFrame(rows, columns=["Endpoint", "Comparator", *map(prose.part_name, parts)])
     return frame if here["endpoint"].nunique() > 1 else frame.drop(columns="Endpoint")
 

@@ -34,7 +34,7 @@ def validation(validation: pd.DataFrame) -> pd.DataFrame:
     for endpoint, of in validation.groupby("endpoint", sort=False):
         for model in order.models(of):
             here = of[of["model"] == model].set_index(["metric", "method"])
-            name = f"{endpoint}, {prose.model_inline(model)}" if several else prose.model_name(model)
+            name = f"{prose.variable(endpoint)}, {prose.model_inline(model)}" if several else prose.model_name(model)
             rows.append([f"**{name}**", *[""] * (len(COLUMNS) - 1)])
             rows += [[words, *_cells(here, metric)] for metric, words in MEASURES.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -68,7 +68,7 @@ def added_value(table: pd.DataFrame) -> pd.DataFrame:
     several = table["endpoint"].nunique() > 1
     rows = [
         (
-            f"{row.endpoint}: {_block(row.block)}" if several else _block(row.block), _terms(row.terms),
+            f"{prose.variable(row.endpoint)}: {_block(row.block)}" if several else _block(row.block), _terms(row.terms),
             prose.number(row.statistic), row.df, printed.p_or_none(row.p),
         )
         for row in table.itertuples()
@@ -95,7 +95,8 @@ def contributions(worked: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         if own.empty:
             continue
         risks = own.drop_duplicates("patient")["risk"]
-        rows.append([f"Risk of {endpoint}" if len(worked) > 1 else "Risk", *(f"{100 * risk:.0f} %" for risk in risks)])
+        of_what = f" of {prose.variable(endpoint, inline=True)}" if len(worked) > 1 else ""
+        rows.append([f"Risk{of_what}", *(f"{100 * risk:.0f} %" for risk in risks)])
         for variable, of in own.groupby("variable", sort=False):
             rows.append([prose.variable(variable), *(_moved(row) for row in of.itertuples())])
     columns = ["", "Lowest risk", "Median risk", "Highest risk"]
@@ -114,10 +115,11 @@ def numbers(
     endpoints = here.groupby("endpoint", sort=False)
     name = prose.model_name(lead)
     repeats = here.loc[here["method"] == "repeated cross-validation", "replicates"]
-    told = [_sentence(of, name.lower(), endpoint if endpoints.ngroups > 1 else "") for endpoint, of in endpoints]
+    inline, several = prose.model_after_the(lead), endpoints.ngroups > 1
+    told = [_sentence(of, inline, prose.variable(endpoint) if several else "") for endpoint, of in endpoints]
     return {
         "lead": name,
-        "lead_lower": name.lower(),
+        "lead_lower": inline,
         "bootstraps": _bootstraps(here),
         "repeats": prose.count(int(repeats.max()) if len(repeats) else 1, "time", "times"),
         "answer": " ".join(told),

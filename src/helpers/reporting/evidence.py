@@ -44,9 +44,7 @@ class Lead:
 
     @property
     def name(self) -> str:
-        """The model after "the" inside a sentence; a coined name keeps its capitals."""
-        name = prose.model_name(self.model)
-        return f"model {name}" if name == self.model else f"{name[0].lower()}{name[1:]}"
+        return prose.model_after_the(self.model)
 
     def has(self, metric: str) -> bool:
         return metric in self.metrics.index

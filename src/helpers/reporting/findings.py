@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ def selection(study: Study) -> str:
     for (endpoint, signature), rows in funnel.groupby(["endpoint", "signature"], sort=False):
         first, *others = zip(rows["step"], rows["features"].astype(int), strict=True)
         steps = prose.listing([f'{n:,} after the step "{step}"' for step, n in others])
-        about = f" for {endpoint}" if several else ""
+        about = f" for {prose.variable(endpoint, inline=True)}" if several else ""
         left = f"; {steps} were left" if steps else ""
         sentences.append(f"{prose.model_name(signature)}{about}: {first[1]:,} features {first[0]}{left}.")
     return " ".join(sentences)
@@ -94,15 +95,18 @@ def comparisons(study: Study) -> str:
     if declared.empty:
         return "No contrast was declared beforehand; all that follow are exploratory."
     several = declared["endpoint"].nunique() > 1 or declared["part"].nunique() > 1
-    about = {row.Index: f" ({row.endpoint}, {prose.part_name(row.part).lower()})" for row in declared.itertuples()}
-    sentences = [_contrast(row, about[row.Index] if several else "") for row in declared.itertuples()]
+    sentences = [_contrast(row, _about(row) if several else "") for row in declared.itertuples()]
     return " ".join([*sentences, *_all_at_once(table, several=several)])
+
+
+def _about(row: Any) -> str:
+    return f" ({prose.variable(row.endpoint, inline=True)}, {prose.part_name(row.part).lower()})"
 
 
 def _all_at_once(table: pd.DataFrame, *, several: bool) -> list[str]:
     """The global test, one a part."""
     return [
-        f"All models taken together{f' ({row.endpoint}, {prose.part_name(row.part).lower()})' if several else ''}, the hypothesis "
+        f"All models taken together{_about(row) if several else ''}, the hypothesis "
         f"of equal areas has {prose.p_value(row.p)} (chi-square {prose.number(row.statistic)} on {row.df:.0f} degrees of freedom)."
         for row in table[table["family"] == "global"].itertuples()
     ]

@@ -104,5 +104,5 @@ def _table(study: Study, table: pd.DataFrame) -> str:
         f"Strata with fewer than {study.parameters.statistics.subgroup_events} patients with, or without, the endpoint are not judged."
         f"{about}"
     )
-    rows = prose.markdown_table(comparison_printed.strata(table), left=1 + (table["endpoint"].nunique() > 1))
+    rows = prose.markdown_table(comparison_printed.strata(table), left=1)
     return f"@tbl-strata has every model.\n\n::: {{#tbl-strata}}\n{rows}\n\n{caption}\n:::"
