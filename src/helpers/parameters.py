@@ -128,6 +128,7 @@ class Deep(Group):
     enabled: bool
     backbone: str
     weights: str
+    layer: Literal["pooled", "logits"]
     slices: Count
     slices_rule: Literal["largest", "2.5d", "2.5d_planes"]
     pooling: Literal["mean", "max", "mean_max"]

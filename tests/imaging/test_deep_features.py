@@ -128,13 +128,14 @@ def test_drawing_random_weights_leaves_the_global_generator_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_known_width_is_timms():
+def test_known_widths_are_timms():
     import timm
     import torch
 
     with torch.device("meta"):
-        for backbone, width in deep.WIDTHS.items():
-            assert timm.create_model(backbone, num_classes=0).num_features == width
+        for backbone, widths in deep.WIDTHS.items():
+            network = timm.create_model(backbone)
+            assert {"pooled": network.num_features, "logits": network.num_classes} == widths
 
 
 def test_largest_slices_are_chosen_and_no_empty_ones():
@@ -254,6 +255,94 @@ def test_other_backbones_give_their_own_number_of_features(builders, backbone):
     assert np.std(list(found.values())) > 0
 
 
+def logits_network(backbone, seed):
+    """timm's own model with its classifier, drawn by that seed."""
+    import timm
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return timm.create_model(backbone, pretrained=False).eval()
+
+
+@pytest.mark.parametrize("backbone", [SMALL, "resnet18"])
+def test_logits_are_what_timms_own_model_says_of_the_same_square(builders, backbone):
+    import torch
+
+    options = settings(backbone=backbone, layer="logits", slices=1)
+    scan, lesion = builders.volume(builders.texture()), builders.volume(builders.ball())
+    squares = deep.patches(scan, lesion, deep=options, window=(800.0, 1200.0))
+    mean, sd = (np.array(part, dtype=np.float32)[:, None, None] for part in weights.color_scale(backbone))
+    with torch.inference_mode():
+        plain = logits_network(backbone, 7)(torch.from_numpy((squares - mean) / sd)).numpy()[0]
+    found = features(builders, options=options)
+    assert list(found) == [f"deep_{i}" for i in range(1000)]
+    assert len(found) == deep.feature_count(backbone, layer="logits")
+    np.testing.assert_allclose(list(found.values()), plain, atol=2e-5 * np.abs(plain).max())
+
+
+def test_resnet50_has_a_thousand_logits_and_2048_pooled_features(builders):
+    for layer, count in (("logits", 1000), ("pooled", 2048)):
+        found = features(builders, options=settings(backbone="resnet50", layer=layer, slices=1))
+        assert len(found) == deep.feature_count("resnet50", layer=layer) == count
+        assert np.std(list(found.values())) > 0
+
+
+@pytest.mark.parametrize("layout", [dict, to_facebook, with_prefix])
+def test_the_classifier_of_a_file_is_read_from_every_layout(tmp_path, layout):
+    import torch
+
+    state = logits_network(SMALL, 5).state_dict()
+    stored = layout({name: tensor for name, tensor in state.items() if not name.startswith("head.fc.")})
+    inner = next((stored[key] for key in ("model", "state_dict") if key in stored), stored)
+    prefix = {"dict": "head.fc.", "to_facebook": "head.", "with_prefix": "module.head.fc."}[layout.__name__]
+    inner |= {f"{prefix}{part}": state[f"head.fc.{part}"] for part in ("weight", "bias")}
+    torch.save(stored, tmp_path / "weights.pth")
+    loaded = deep_backend.load_backbone(settings(weights=str(tmp_path / "weights.pth"), layer="logits"), 99)
+    for name, tensor in state.items():
+        assert torch.equal(loaded.state_dict()[name], tensor), name
+
+
+def test_torchvisions_resnet_gives_its_own_logits(tmp_path):
+    import torch
+    import torchvision
+
+    theirs = torchvision.models.resnet18(weights=None).eval()
+    torch.save(theirs.state_dict(), tmp_path / "resnet18.pth")
+    options = settings(backbone="resnet18", weights=str(tmp_path / "resnet18.pth"), layer="logits")
+    x = torch.linspace(-2, 2, 3 * 64 * 64).reshape(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(deep_backend.load_backbone(options, 1)(x), theirs(x), rtol=1e-4, atol=1e-4)
+
+
+def test_logits_of_weights_without_a_classifier_are_refused_before_the_first_case(tmp_path, network):
+    import torch
+
+    torch.save(network.state_dict(), tmp_path / "headless.pth")
+    options = settings(weights=str(tmp_path / "headless.pth"), layer="logits")
+    with pytest.raises(
+        RadiogramError, match=r"headless\.pth has none: give weights with their classifier, or set deep"
+    ):
+        deep.weights_record(options)
+    assert deep.weights_record(options.model_copy(update={"layer": "pooled"}))["source"] == "local file"
+
+
+def test_logits_of_a_backbone_without_a_classifier_are_refused():
+    with pytest.raises(RadiogramError, match=r"dinov2 has no classifier: set deep\.layer=pooled"):
+        deep.feature_count("vit_small_patch14_dinov2", layer="logits")
+
+
+def test_pooled_features_are_kept_where_they_were_kept_before_there_were_layers():
+    before = settings().model_dump(mode="json", exclude={"weights", "layer"})
+    assert deep.settings(settings()) == before
+    assert deep.settings(settings(layer="logits")) == {**before, "layer": "logits"}
+
+
+def test_a_random_classifier_is_as_random_as_a_random_network():
+    assert deep.weights_record(settings(layer="logits")) == deep.weights_record(settings())
+    assert deep.engine(settings(layer="logits"), 1) == deep.engine(settings(), 1)
+
+
 def test_a_backbone_of_one_image_size_says_which():
     with pytest.raises(RadiogramError, match=r"takes images of 224 x 224 pixels and no others: set deep\.size=224\."):
         deep.weights_record(settings(backbone="deit_tiny_patch16_224", size=256))
@@ -280,7 +369,9 @@ def test_openvino_that_is_not_installed_says_what_to_install(monkeypatch):
         deep.weights_record(settings(runtime="openvino"))
 
 
-@pytest.mark.parametrize("change", ["precision=bfloat16", "slices_rule=2.5d", "pooling=max", "slices=1"])
+@pytest.mark.parametrize(
+    "change", ["precision=bfloat16", "slices_rule=2.5d", "pooling=max", "slices=1", "layer=logits"]
+)
 def test_what_decides_the_numbers_decides_where_they_are_kept(request, tmp_path, row, change):
     parameters = request.getfixturevalue("settings")
     network = ("deep.enabled=true", f"deep.backbone={SMALL}", "deep.size=32", "radiomics.classes=[shape]")
@@ -289,7 +380,7 @@ def test_what_decides_the_numbers_decides_where_they_are_kept(request, tmp_path,
         extract.case_features(rows, parameters=parameters(*network, *more), store=tmp_path / "store").features[0][1]
         for more in ((), (f"deep.{change}",), ())
     ]
-    assert found[0] == found[2] and found[0].keys() == found[1].keys()
+    assert found[0] == found[2] and found[0].keys() <= found[1].keys()
     assert found[0]["T1_deep_0"] != found[1]["T1_deep_0"]
 
 
@@ -312,6 +403,11 @@ def test_methods_say_slices_pooling_precision_and_runtime():
     options = settings(
         slices=1, slices_rule="2.5d_planes", pooling="mean_max", precision="bfloat16", runtime="openvino"
     )
+    said = deep.sentence(settings(backbone="resnet50", weights="imagenet", layer="logits"), versions)
+    outputs = (
+        "Deep features are the 1,000 outputs of the classifier (logits, before any softmax) of `resnet50` [@he2016]"
+    )
+    assert said.startswith(f"{outputs} in timm 1.0, pretrained on ImageNet")
     said = deep.sentence(options, versions)
     assert "run by OpenVINO 2026.4 in bfloat16 precision" in said
     assert (

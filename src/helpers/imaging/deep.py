@@ -25,26 +25,34 @@ __all__ = [
     "largest_slices",
     "patches",
     "sentence",
+    "settings",
     "weights_record",
 ]
 
 Window = tuple[float, float] | None  # intensities of black and white
 
-WIDTHS = {"convnext_tiny": 768}  # known without importing timm, which takes seconds
+WIDTHS = {  # known without importing timm, which takes seconds
+    "convnext_tiny": {"pooled": 768, "logits": 1000},
+    "resnet50": {"pooled": 2048, "logits": 1000},
+}
+CITED = {"convnext": "liu2022", "resnet": "he2016"}  # by what the name of a backbone holds
 ENGINE = 2  # raised when a change here changes a feature
 
 
 def weights_record(deep: Deep) -> dict[str, str]:
     """name, sha256, license and source of the weights a study uses; "random" has neither hash nor license.
 
-    Raises RadiogramError when the weights or the runtime cannot be had, or the backbone takes no images of that
-    size: call it before the first case.
+    Raises RadiogramError when the weights or the runtime cannot be had, the backbone takes no images of that size, or
+    logits are asked of weights without a classifier: call it before the first case.
     """
     if deep.runtime == "openvino":
         _openvino_version()
     if deep.backbone not in WIDTHS:
         _check_size(deep)
-    return weights.weights_record(deep)
+    found = weights.weights_record(deep)
+    if deep.layer == "logits" and deep.weights != "random":
+        _check_classifier(deep)
+    return found
 
 
 def engine(deep: Deep, seed: int) -> dict[str, Any]:
@@ -57,8 +65,13 @@ def engine(deep: Deep, seed: int) -> dict[str, Any]:
     return {"engine": ENGINE, "weights": source, **versions}
 
 
+def settings(deep: Deep) -> dict[str, Any]:
+    """The parameters that decide the numbers, beside `engine`; features kept before there were layers are pooled ones."""
+    return deep.model_dump(mode="json", exclude={"weights"} | ({"layer"} if deep.layer == "pooled" else set()))
+
+
 def features(scan: sitk.Image, lesion: sitk.Image, *, deep: Deep, window: Window, seed: int) -> dict[str, float]:
-    """deep_0, deep_1, ...: the network's pooled last layer, pooled over the slices; `lesion` is 0/1 on that grid.
+    """deep_0, deep_1, ...: the network's `deep.layer`, pooled over the slices; `lesion` is 0/1 on that grid.
 
     With `mean_max` pooling deep_max_0, ... follow the means. The squares of one lesion share their batches with no
     other's, and the network runs on one thread: the same floats whatever else is computed, in whatever order.
@@ -90,10 +103,10 @@ def sentence(deep: Deep, versions: Mapping[str, str]) -> str:
     """How the features were computed, for the methods of a report; `versions` by package name."""
     trained = {"random": "with random, untrained weights", "imagenet": "pretrained on ImageNet"}
     pooled = {"mean": "averaged", "max": "reduced to the maximum", "mean_max": "reduced to the mean and the maximum"}
-    cited = " [@liu2022]" if "convnext" in deep.backbone else ""
+    cited = next((f" [@{key}]" for name, key in CITED.items() if name in deep.backbone), "")
     several = deep.slices > 1 or deep.slices_rule == "2.5d_planes"
     return (
-        f"Deep features are the pooled activations of `{deep.backbone}`{cited} in timm {versions.get('timm', '')}, "
+        f"Deep features are {_layer(deep)} of `{deep.backbone}`{cited} in timm {versions.get('timm', '')}, "
         f"{trained.get(deep.weights, 'with weights read from a local file')}, run by {_run_by(deep, versions)}, on the "
         f"{_slices_shown(deep)}, cropped {deep.margin:g} mm around the lesion and resized to {deep.size} x {deep.size} "
         f"pixels{', ' + pooled[deep.pooling] + ' over slices' if several else ''}."
@@ -101,9 +114,9 @@ def sentence(deep: Deep, versions: Mapping[str, str]) -> str:
 
 
 @lru_cache
-def feature_count(backbone: str, pooling: str = "mean") -> int:
-    """Deep features a sequence. Raises RadiogramError for an unknown backbone."""
-    return _width(backbone) * (2 if pooling == "mean_max" else 1)
+def feature_count(backbone: str, pooling: str = "mean", layer: str = "pooled") -> int:
+    """Deep features a sequence. Raises RadiogramError for an unknown backbone, or logits of one without classifier."""
+    return _width(backbone, layer) * (2 if pooling == "mean_max" else 1)
 
 
 def _openvino_version() -> str:
@@ -125,12 +138,20 @@ def _check_size(deep: Deep) -> None:
         )
 
 
-def _width(backbone: str) -> int:
+@lru_cache
+def _check_classifier(deep: Deep) -> None:
+    """Only filling the network tells whether a file fits it; the run asks again for its provenance."""
+    from helpers.imaging.deep_backend import load_backbone
+
+    load_backbone(deep, seed=0)
+
+
+def _width(backbone: str, layer: str) -> int:
     if backbone in WIDTHS:
-        return WIDTHS[backbone]
+        return WIDTHS[backbone][layer]
     from helpers.imaging.deep_backend import width
 
-    return width(backbone)
+    return width(backbone, layer)
 
 
 def _features_of_one(lesion: tuple[sitk.Image, sitk.Image, Window], *, deep: Deep, seed: int) -> dict[str, float]:
@@ -151,6 +172,13 @@ def _run_by(deep: Deep, versions: Mapping[str, str]) -> str:
     name = {"torch": "PyTorch", "openvino": "OpenVINO"}[deep.runtime]
     precision = {"float32": "single", "bfloat16": "bfloat16"}[deep.precision]
     return " ".join(filter(None, (name, versions.get(deep.runtime), f"in {precision} precision")))
+
+
+def _layer(deep: Deep) -> str:
+    if deep.layer == "pooled":
+        return "the pooled activations"
+    number = feature_count(deep.backbone, layer="logits")
+    return f"the {number:,} outputs of the classifier (logits, before any softmax)"
 
 
 def _slices_shown(deep: Deep) -> str:

@@ -39,27 +39,34 @@ def forward(deep: Deep, seed: int) -> Forward:
 
 
 def load_backbone(deep: Deep, seed: int) -> torch.nn.Module:
-    """The network without classifier, in evaluation mode.
+    """The network in evaluation mode: without classifier for the layer `pooled`, with its own for `logits`.
 
-    Raises RadiogramError for an unknown backbone or weights that are not there or do not fit.
+    Raises RadiogramError for an unknown backbone or weights that are not there, do not fit or lack the classifier.
     """
     default_configuration(deep.backbone)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = timm.create_model(deep.backbone, pretrained=False, num_classes=0)
+        network = timm.create_model(deep.backbone, pretrained=False, **_ending(deep.layer))
     if deep.weights != "random":
         load(network, weights_path(deep.backbone, deep.weights))
     return network.eval()
 
 
-def width(backbone: str) -> int:
-    """Length of the network's pooled last layer, from its shapes alone. Raises RadiogramError where it has none."""
+def width(backbone: str, layer: str = "pooled") -> int:
+    """Length of that layer of the network, from its shapes alone. Raises RadiogramError where it has none."""
     size = default_configuration(backbone).get("input_size", (3, 224, 224))
     with torch.device("meta"), torch.inference_mode():
-        pooled = timm.create_model(backbone, pretrained=False, num_classes=0).eval()(torch.empty(1, *size))
-    if pooled.ndim != 2:
+        network = timm.create_model(backbone, pretrained=False, **_ending(layer)).eval()
+        last = network(torch.empty(1, *size))
+    if last.ndim != 2:
         raise RadiogramError(f"deep.backbone: {backbone} ends in no vector of features: choose another.")
-    return pooled.shape[1]
+    if layer == "logits" and network.num_classes == 0:
+        raise RadiogramError(f"deep.layer: {backbone} has no classifier: set deep.layer=pooled, or choose another.")
+    return last.shape[1]
+
+
+def _ending(layer: str) -> dict[str, int]:
+    return {"num_classes": 0} if layer == "pooled" else {}
 
 
 def _torch(network: torch.nn.Module, deep: Deep) -> Forward:

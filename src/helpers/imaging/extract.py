@@ -104,7 +104,9 @@ def feature_count(parameters: Parameters) -> int:
     sequences = parameters.cohort.sequences
     count = sum(len(_radiomics_names(name, parameters)) for name in sequences)
     if parameters.deep.enabled:
-        count += len(sequences) * deep.feature_count(parameters.deep.backbone, parameters.deep.pooling)
+        count += len(sequences) * deep.feature_count(
+            parameters.deep.backbone, parameters.deep.pooling, parameters.deep.layer
+        )
     return count
 
 

@@ -112,7 +112,7 @@ def _keys(row: ImageRow, parameters: Parameters, *, files: list[str]) -> dict[st
     }
     keys = {"radiomics": store.key(kind="radiomics", **radiomics, **content)}
     if parameters.deep.enabled:
-        network = parameters.deep.model_dump(mode="json", exclude={"weights"})
+        network = deep.settings(parameters.deep)
         engine = deep.engine(parameters.deep, parameters.seed)
         keys["deep"] = store.key(kind="deep", settings=network, engine=engine, **content)
     return keys

@@ -103,13 +103,19 @@ def color_scale(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def load(model: torch.nn.Module, path: Path) -> None:
-    """Fill a timm model without classifier from a file, in timm's, torchvision's or Facebook's layout of names.
+    """Fill a timm model from a file, in timm's, torchvision's or Facebook's layout of names.
 
-    Raises RadiogramError for a file that cannot be opened safely or does not fit.
+    A classifier in the file is left out where the model has none. Raises RadiogramError for a file that cannot be
+    opened safely, does not fit, or lacks the classifier that the model has.
     """
     state = to_timm(_tensors(path), model)
     expected = model.state_dict()
     missing = [name for name in expected if name not in state]
+    if missing and all(_of_classifier(name, model) for name in missing):
+        raise RadiogramError(
+            f"deep.layer: logits are the outputs of a classifier, and {path.name} has none: give weights with their "
+            "classifier, or set deep.layer=pooled."
+        )
     misfits = [name for name, tensor in state.items() if name in expected and tensor.shape != expected[name].shape]
     if missing or misfits:
         raise RadiogramError(
@@ -127,9 +133,13 @@ def to_timm(state: Mapping[str, Any], model: torch.nn.Module) -> dict[str, Any]:
     if "downsample_layers.0.0.weight" in state:
         from timm.models.convnext import checkpoint_filter_fn
 
-        # A classifier is not wanted, and its name collides with the head's norm after renaming.
-        return checkpoint_filter_fn({k: v for k, v in state.items() if not k.startswith("head.")}, model)
+        return checkpoint_filter_fn(dict(state), model)
     return dict(state)
+
+
+def _of_classifier(name: str, model: torch.nn.Module) -> bool:
+    own = getattr(model, "default_cfg", {}).get("classifier") or ()
+    return any(name.startswith(f"{layer}.") for layer in ([own] if isinstance(own, str) else own))
 
 
 def _from_torchvision(name: str) -> str:
