@@ -157,6 +157,27 @@ class Modeling(Group):
     folds: Annotated[int, Field(ge=2)]
 
 
+Classifier = Literal[
+    "logistic regression", "support vector machine", "random forest", "k-nearest neighbors", "gradient boosting"
+]
+
+
+class ContestInput(Group):
+    """What a contender reads: blocks (a sequence and a kind, or a kind alone for all sequences), and clinical variables."""
+
+    name: Annotated[str, Field(pattern=r"^\w[\w +-]*$")]
+    blocks: tuple[Annotated[str, Field(pattern=r"^(\S.* )?(radiomics|deep)$")], ...] = ()
+    clinical: bool = False
+
+
+class Contest(Group):
+    inputs: Annotated[tuple[ContestInput, ...], Field(min_length=1)]
+    classifiers: Annotated[tuple[Classifier, ...], Field(min_length=1)]
+    carried: tuple[str, ...]
+    folds: Annotated[int, Field(ge=2)]
+    trees: Count
+
+
 Architecture = Literal[
     "resnet10", "resnet50", "resnet10_monai", "vgg11", "vgg16", "mresnet", "densenet121", "convnext", "transformer"
 ]
@@ -301,6 +322,7 @@ class Parameters(Group):
     deep: Deep
     selection: Selection
     modeling: Modeling
+    contest: Contest
     volumes: Volumes
     networks: Networks
     pretraining: Pretraining

@@ -119,6 +119,7 @@ def numbers(folder: Path) -> dict[str, Any]:
 MODELS = {
     "fusion": "Fusion",
     "nomogram": "Nomogram",
+    "winner": "Winner of the contest",
     "radiomics": "Radiomics signature",
     "deep": "Deep signature",
     "clinical": "Clinical model",

@@ -101,6 +101,17 @@ DECLARED: dict[str, Columns] = {
         "a case x endpoint x model x kind; kind is oof, apparent or frozen",
         ("case", "patient", "endpoint", "model", "part", "kind", "truth", "probability"),
     ),
+    "contest": Columns(
+        "a contender (inputs and classifier) in a part; difference is the winner's AUC minus its own",
+        ("endpoint", "inputs", "classifier", "part", "kind", "metric", "estimate", "low", "high", "method", "inner_auc",
+         "chosen", "folds_won", "features", "settings", "difference", "difference_low", "difference_high", "p", "p_holm",
+         "n", "events"),
+    ),
+    "families": Columns(
+        "a model or a fitted baseline in a part; difference is the leading model's AUC minus its own",
+        ("endpoint", "model", "group", "part", "kind", "estimate", "low", "high", "method", "difference",
+         "difference_low", "difference_high", "p", "p_holm", "n", "events", "note"),
+    ),
     "readings": Columns("a case x reader x condition", ("case", "reader", "condition", "rating", "call", "seconds")),
     "scores": Columns(
         "a metric of a model in a part",

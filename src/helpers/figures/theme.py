@@ -30,6 +30,7 @@ CLINICAL = "#4D4D4D"
 MODELS: dict[str, tuple[str, str, Any, str, str]] = {
     "fusion": (PURPLE, "#8E3F6C", "-", "P", "Fusion"),
     "nomogram": (BLUE, "#005A8C", "-", "o", "Nomogram"),
+    "winner": (VERMILION, "#A34700", "-", "*", "Contest winner"),
     "radiomics": (ORANGE, "#8F6200", (0, (6, 1.6)), "s", "Radiomics"),
     "deep": (GREEN, "#00684C", (0, (5, 1.4, 1.2, 1.4)), "^", "Deep"),
     "clinical": (CLINICAL, "#3A3A3A", (0, (2.6, 1.2)), "D", "Clinical"),

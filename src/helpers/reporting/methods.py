@@ -11,7 +11,7 @@ from helpers.cohort import enroll
 from helpers.imaging import deep
 from helpers.imaging.radiomics import choice
 from helpers.parameters import Cohort, Parameters
-from helpers.reporting import methods_images, methods_networks, methods_statistics
+from helpers.reporting import methods_contest, methods_images, methods_networks, methods_statistics
 from helpers.study import Study
 
 CLASSES = {
@@ -63,10 +63,11 @@ def methods(study: Study, *, versions: Mapping[str, str]) -> str:
 
 
 def _networks(study: Study) -> dict[str, str]:
-    """Paragraphs on the stages of networks that ran."""
+    """Paragraphs on the stages of networks and of the contest that ran."""
     stages = {
         "02_volumes": ("Volumes", methods_networks.volumes),
         "05_pretraining": ("Pretraining", methods_networks.pretraining),
+        "05_contest": ("Contest", methods_contest.contest),
         "06_networks": ("Networks", methods_networks.networks),
         "09_explanation": ("Explanation", methods_networks.explanation),
     }
@@ -209,11 +210,16 @@ def _model(parameters: Parameters) -> str:
     variables = ""
     if parameters.cohort.clinical and "clinical" in (*modeling.signatures, *modeling.nomogram):
         variables = f" Clinical variables were chosen beforehand: {prose.listing(parameters.cohort.clinical)}."
+    nomogram = (
+        f" The nomogram is a logistic regression on {enters}, fitted on these out-of-fold scores, never on scores of patients the "
+        "first stage was fitted on."
+        if modeling.nomogram
+        else ""
+    )
     return (
         f"First-stage models gave the {names}, each cross-fitted in {modeling.folds} folds: a training patient's score comes from "
-        f"a model that never saw the patient.{variables} The nomogram is a logistic regression on {enters}, fitted on these "
-        "out-of-fold scores, never on scores of patients the first stage was fitted on. Test patients were scored once, by the "
-        "models fitted on all training patients."
+        f"a model that never saw the patient.{variables}{nomogram} Test patients were scored once, by the models fitted on all "
+        "training patients."
     )
 
 

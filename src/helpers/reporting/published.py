@@ -14,7 +14,7 @@ from helpers.reporting.evidence import leads
 from helpers.study import Study
 
 METRICS = {"auc": "AUC", "sensitivity": "sensitivity", "specificity": "specificity", "accuracy": "accuracy"}
-SECTIONS = ("ssl-fusion", "cnn3d", "idh-ki67")
+SECTIONS = ("ssl-fusion", "cnn3d", "idh-ki67", "npc")
 
 
 def section(study: Study, name: str) -> str:
@@ -60,7 +60,7 @@ def _patients(study: Study, entry: dict[str, Any]) -> str:
 
 def _table(study: Study, entry: dict[str, Any], name: str) -> str:
     """A Markdown table with its caption, as both renderers number it."""
-    scores = study.tables.read("scores")
+    scores = pd.concat([study.tables.read("scores"), _contenders(study)], ignore_index=True)
     rows = [row for reported in entry["rows"] for row in _rows(reported, scores)]
     frame = pd.DataFrame(
         rows, columns=["Model", "Endpoint and part", "Measure", "Paper reported", "This run (95 % interval)"]
@@ -74,10 +74,26 @@ def _table(study: Study, entry: dict[str, Any], name: str) -> str:
     return f"@tbl-published-{name} sets the two side by side.\n\n::: {{#tbl-published-{name}}}\n{table}\n\n{caption.strip()}\n:::"
 
 
+def _contenders(study: Study) -> pd.DataFrame:
+    """Contenders of a contest as models, for papers that name inputs and classifier."""
+    if not study.tables.exists("contest"):
+        return pd.DataFrame()
+    contest = study.tables.read("contest")
+    return contest.assign(
+        model=[_contender(*key) for key in zip(contest["inputs"], contest["classifier"], strict=True)]
+    )
+
+
+def _contender(inputs: str, classifier: str) -> str:
+    return f"{inputs}, {classifier}"
+
+
 def _rows(reported: dict[str, Any], scores: pd.DataFrame) -> list[tuple[str, ...]]:
     """One row a measure that the paper gives."""
     kinds = {"train": "oof"}
     part, model, endpoint = reported["part"], reported["beside"], reported["endpoint"]
+    if "classifier" in reported:
+        model = _contender(model, reported["classifier"])
     kind = kinds.get(part, "frozen")
     own = scores[
         (scores["model"] == model)
