@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,6 +40,15 @@ class Subgroup(Group):
     cuts: tuple[float, ...] = ()
 
 
+class Temporal(Group):
+    """Patients from a value of a column on, such as the date of their scan, are the test part."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    column: str
+    start: int | float | date | str = Field(alias="from")
+
+
 class Cohort(Group):
     source: Literal["phantom", "manifest", "features", "scores", "readings", "sts", "ucsf_pdgm"]
     root: Path | None
@@ -58,6 +68,7 @@ class Cohort(Group):
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     test_centers: tuple[str, ...]
     external_centers: tuple[str, ...]
+    temporal: Temporal | None
     max_excluded_fraction: Fraction
 
 
@@ -146,6 +157,14 @@ class Selection(Group):
     lasso_folds: Annotated[int, Field(ge=3)]
     lasso_rule: Literal["1se", "min"]
     lasso_path: Annotated[int, Field(ge=10)]
+
+
+class Harmonization(Group):
+    method: Literal["none", "combat"]
+    prior: Literal["parametric", "nonparametric"]
+    preserve: tuple[str, ...]
+    reference: str | None
+    unseen: Literal["refuse", "none", "location"]
 
 
 Signature = Literal["radiomics", "deep", "clinical"]
@@ -282,6 +301,7 @@ class Statistics(Group):
 class Validation(Group):
     bootstraps: Annotated[int, Field(ge=0)]
     repeats: Annotated[int, Field(ge=0)]
+    center_events: Annotated[int, Field(ge=2)]
 
 
 class Readers(Group):
@@ -320,6 +340,7 @@ class Parameters(Group):
     imaging: Imaging
     radiomics: Radiomics
     deep: Deep
+    harmonization: Harmonization
     selection: Selection
     modeling: Modeling
     contest: Contest

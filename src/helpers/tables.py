@@ -200,6 +200,19 @@ DECLARED: dict[str, Columns] = {
         "a feature and the share of bootstrap samples whose selection kept it",
         ("endpoint", "signature", "feature", "frequency", "in_final", "replicates"),
     ),
+    "centers": Columns(
+        "a metric of a model in a center it never saw; kind is left out (fitted without it) or frozen (no patient of it in training)",
+        ("endpoint", "model", "center", "kind", "metric", "estimate", "low", "high", "method", "n", "events", "note"),
+    ),
+    "center_pooled": Columns(
+        "a model's AUC over centers it never saw (random effects), and the limits of a further center's",
+        ("endpoint", "model", "estimate", "low", "high", "prediction_low", "prediction_high", "tau", "i2", "q", "p", "centers",
+         "method"),
+    ),
+    "harmonization": Columns(
+        "a metric with features as measured or harmonized: how well a signature's features tell the center, or a model the outcome",
+        ("endpoint", "model", "part", "kind", "version", "metric", "estimate", "low", "high", "method", "n", "events"),
+    ),
     "volumes": Columns(
         "a case as networks see it; plan numbers follow",
         ("case", "file", "sequences", "lesion_ml", "lesion_share", "note"), open=True,

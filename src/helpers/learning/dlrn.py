@@ -10,7 +10,7 @@ from typing import Any
 from scipy.special import expit
 
 from helpers.errors import RadiogramError
-from helpers.learning import crossfit, folds, nomogram, signatures, stability
+from helpers.learning import crossfit, folds, harmonize, nomogram, signatures, stability
 from helpers.learning.fitted import Fitted, FloatArray
 from helpers.learning.nomogram import Nomogram
 from helpers.learning.recalibration import Recalibration, recalibrate
@@ -88,6 +88,7 @@ def wanted(parameters: Parameters) -> list[str]:
 def require_fittable(rows: Rows, *, parameters: Parameters) -> None:
     """Raises RadiogramError before any fitting: rows outside part train, too few of a class, nothing to fit on."""
     require_training(rows, "DLRN")
+    harmonize.require(rows, parameters=parameters)
     for name in wanted(parameters):
         signatures.require_material(name, rows)
         if name != "clinical":

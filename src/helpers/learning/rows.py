@@ -22,7 +22,7 @@ class Rows:
 
     case, patient and part are (n,) text, truth is (n,) of 0 and 1. `features` (n, p) is the first reader's;
     each of `repeats` (n, p) is another reader's or a perturbed mask's, NaN where a case has none. `clinical` is
-    (n, variables) as enrolled, missing values included.
+    (n, variables) as enrolled, missing values included. `center` (n,) is text, None where the tables do not tell.
     """
 
     endpoint: str
@@ -33,6 +33,7 @@ class Rows:
     features: pd.DataFrame
     repeats: tuple[pd.DataFrame, ...]
     clinical: pd.DataFrame
+    center: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.case)
@@ -46,6 +47,7 @@ class Rows:
         index = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index)
         arrays = {name: getattr(self, name)[index] for name in ("case", "patient", "part", "truth")}
         frames = {name: _take(getattr(self, name), index) for name in ("features", "clinical")}
+        arrays["center"] = None if self.center is None else self.center[index]
         return replace(self, **arrays, **frames, repeats=tuple(_take(frame, index) for frame in self.repeats))
 
     def names(self, signature: str) -> list[str]:
@@ -76,6 +78,7 @@ def rows_from_tables(
     first, repeats = _readers(cases, features, prefix=REPEATS[reproducibility])
     text = {name: cases[name].astype(str).to_numpy(dtype=str) for name in ("case", "patient", "part")}
     truth = cases[endpoint].to_numpy(dtype=np.int64)
+    text["center"] = cases["center"].astype(str).to_numpy(dtype=str) if "center" in cases else None
     return Rows(endpoint, **text, truth=truth, features=first, repeats=repeats, clinical=_take(cases[list(clinical)]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +11,10 @@ import pandas as pd
 from scipy.special import logit
 
 from helpers.errors import RadiogramError
-from helpers.learning import regression, selection, stability
+from helpers.learning import harmonize, regression, selection, stability
 from helpers.learning.clinical import Coding, coding
 from helpers.learning.fitted import FloatArray, Scorer
+from helpers.learning.harmonize import Harmonizer
 from helpers.learning.lasso import Lasso, lasso
 from helpers.learning.regression import Regression
 from helpers.learning.rows import Rows, require_training
@@ -50,13 +51,14 @@ class Signature(Scorer):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FeatureSignature(Signature):
-    """Gate, redundancy filter, scaler and LASSO; without a surviving feature, the intercept alone."""
+    """Harmonization, gate, redundancy filter, scaler and LASSO; without a surviving feature, the intercept alone."""
 
     funnel: pd.DataFrame
     gate: Gate | None
     scaler: Scaler
     lasso: Lasso | None
     intercept: float
+    harmonizer: Harmonizer | None = None
 
     @cached_property
     def coefficients(self) -> pd.DataFrame:
@@ -81,8 +83,16 @@ class FeatureSignature(Signature):
         chosen = rows.features.reindex(columns=self.coefficients["feature"]).to_numpy(dtype=np.float64)
         return int((~np.isfinite(chosen)).any(axis=1).sum())
 
+    def to_json(self) -> dict[str, Any]:
+        moved = (
+            {} if self.harmonizer is None else {"harmonization": self.harmonizer.to_json(self.coefficients["feature"])}
+        )
+        return super().to_json() | moved
+
     def _values(self, rows: Rows) -> FloatArray:
         table = self.coefficients
+        if self.harmonizer is not None:
+            rows = self.harmonizer.harmonized(rows, table["feature"])
         raw = rows.features.reindex(columns=table["feature"]).to_numpy(dtype=np.float64)
         values = (raw - table["mean"].to_numpy()) / table["sd"].to_numpy()
         terms = np.where(np.isfinite(values), values, 0.0) * table["coefficient"].to_numpy()
@@ -127,7 +137,9 @@ def fit(name: str, rows: Rows, *, parameters: Parameters, seed: int) -> FeatureS
     require_material(name, rows)
     if name == "clinical":
         return _clinical(rows)
-    return _from_features(name, rows, parameters=parameters, seed=seed)
+    moved = harmonize.fit(rows, rows.names(name), parameters=parameters)
+    rows = rows if moved is None else moved.apparent(rows)
+    return replace(_from_features(name, rows, parameters=parameters, seed=seed), harmonizer=moved)
 
 
 def require_material(name: str, rows: Rows) -> None:
