@@ -65,10 +65,11 @@ class Cohort(Group):
     plan: tuple[str, ...]
     baselines: tuple[Baseline, ...]
     part_column: str | None
-    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    test_fraction: Annotated[float, Field(ge=0, lt=1)]
     test_centers: tuple[str, ...]
     external_centers: tuple[str, ...]
     temporal: Temporal | None
+    external: dict[Annotated[str, Field(pattern=r"^\w[\w -]*$")], Path]
     max_excluded_fraction: Fraction
 
 

@@ -101,9 +101,15 @@ def _anchored(values: Mapping[str, Any]) -> dict[str, Any]:
     cohort = values.get("cohort")
     if not isinstance(cohort, Mapping):
         return dict(values)
-    written = {name: Path(str(cohort[name])).expanduser() for name in PATHS if cohort.get(name)}
-    found = {name: path.absolute() if path.exists() else house() / path for name, path in written.items()}
+    found = {name: _placed(cohort[name]) for name in PATHS if cohort.get(name)}
+    if isinstance(cohort.get("external"), Mapping):
+        found["external"] = {str(name): _placed(path) for name, path in cohort["external"].items() if path}
     return {**values, "cohort": {**cohort, **found}}
+
+
+def _placed(written: Any) -> Path:
+    path = Path(str(written)).expanduser()
+    return path.absolute() if path.exists() else house() / path
 
 
 def _with_settings(values: Mapping[str, Any], *, beside: Path) -> dict[str, Any]:

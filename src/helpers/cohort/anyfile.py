@@ -7,6 +7,7 @@ import gzip
 import io
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -30,10 +31,11 @@ def tables_in(place: Path) -> tuple[list[Path], list[str]]:
     return tables, [path.name for path in files if path not in tables]
 
 
-def read(path: Path) -> Sheet:
+def read(path: Path, *, text: Callable[[str], bool] = lambda name: False) -> Sheet:
     """The table of a file, its columns named apart, and what was read differently from how it was written.
 
-    Raises CaseError when there is no table in it.
+    Columns of text files that `text` says yes to stay as they are written, so that 007 stays 007. Raises CaseError when
+    there is no table in it.
     """
     try:
         content = path.read_bytes()
@@ -41,7 +43,7 @@ def read(path: Path) -> Sheet:
             content = gzip.decompress(content)
         if not content.strip():
             raise CaseError("the file is empty")
-        frame, notes = _parsed(content)
+        frame, notes = _parsed(content, text)
     except UNREADABLE as error:
         told = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise CaseError(f"the file cannot be read as a table ({told})") from error
@@ -50,7 +52,7 @@ def read(path: Path) -> Sheet:
     return Sheet(_named_apart(frame, notes), tuple(notes))
 
 
-def _parsed(content: bytes) -> tuple[pd.DataFrame, list[str]]:
+def _parsed(content: bytes, text: Callable[[str], bool]) -> tuple[pd.DataFrame, list[str]]:
     if content.startswith(PARQUET):
         frame = pd.read_parquet(io.BytesIO(content))
         return (frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()), []
@@ -58,7 +60,7 @@ def _parsed(content: bytes) -> tuple[pd.DataFrame, list[str]]:
         raise CaseError("it is a workbook of an old Excel: save it as .xlsx or CSV")
     if content.startswith(ZIP):
         return _workbook(content), []
-    return _text(content)
+    return _text(content, text)
 
 
 def _workbook(content: bytes) -> pd.DataFrame:
@@ -71,7 +73,7 @@ def _workbook(content: bytes) -> pd.DataFrame:
         ) from error
 
 
-def _text(content: bytes) -> tuple[pd.DataFrame, list[str]]:
+def _text(content: bytes, kept: Callable[[str], bool]) -> tuple[pd.DataFrame, list[str]]:
     text, notes = _decoded(content)
     header, _, body = text.partition("\n")
     delimiter = max(",;\t|", key=header.count)
@@ -81,6 +83,8 @@ def _text(content: bytes) -> tuple[pd.DataFrame, list[str]]:
     if comma:
         notes.append("decimals are written with a comma")
     options = {"sep": delimiter, "decimal": "," if comma else ".", "low_memory": False, "skipinitialspace": True}
+    names = next(csv.reader([header.rstrip("\r")], delimiter=delimiter), [])
+    options["dtype"] = {name: str for name in names if kept(name.strip())}
     absent = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize())})
     frame = pd.read_csv(io.StringIO(text), na_values=absent, **options)
     if not isinstance(frame.index, pd.RangeIndex):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def table(path: Path, *, target: str) -> FeatureTable:
     sheet = anyfile.read(path)
     notes = list(sheet.notes)
     name, stated = _outcome(sheet.frame, target)
-    words = sheet.frame[name].map(_word)
+    words = sheet.frame[name].map(word)
     frame, words = sheet.frame[words.notna()], words[words.notna()]
     if len(frame) < len(sheet.frame):
         notes.append(f"{prose.count(len(sheet.frame) - len(frame), 'row')} without {name} left out")
@@ -62,7 +63,7 @@ def table(path: Path, *, target: str) -> FeatureTable:
         raise CaseError(f"{name} is never {stated}; its values are {_few(words)}")
     patient, features = _features(frame.drop(columns=name).reset_index(drop=True), truth, name, notes)
     _require_classes(truth, patient, name=name, event=event)
-    row = np.flatnonzero(sheet.frame[name].map(_word).notna()) + 1
+    row = np.flatnonzero(sheet.frame[name].map(word).notna()) + 1
     return FeatureTable(truth, patient, row, features, event, sheet.frame.shape[1] - 1, tuple(notes))
 
 
@@ -76,7 +77,7 @@ def _outcome(frame: pd.DataFrame, target: str) -> tuple[str, str | None]:
     return found[0], stated or None
 
 
-def _word(value: object) -> str | None:
+def word(value: object) -> str | None:
     """A cell as the user would write it, None where nothing is written: 1.0 of a column of numbers is "1"."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
@@ -110,13 +111,9 @@ def _few(words: pd.Series) -> str:
 
 def _features(frame: pd.DataFrame, truth: np.ndarray, target: str, notes: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
     """Patient (n,) and features (n, p) of a table without its outcome."""
-    plain = {c: re.sub(r"[^a-z0-9]", "", c.lower()) for c in frame}
-    naming = sorted((c for c in frame if plain[c] in PATIENTS), key=lambda c: PATIENTS.index(plain[c]))
-    counters = [
-        c for c in frame if UNNAMED.match(c) or plain[c] in OTHERS or (c not in naming and _counts_rows(frame[c]))
-    ]
-    values = _numbers(frame.drop(columns=[*naming, *counters]), notes)
-    copies = [c for c in values if _tells(values[c].to_numpy(), truth)]
+    naming = naming_patients(frame)
+    values = numbers(frame.drop(columns=[*naming, *counting_rows(frame, besides=naming)]), notes)
+    copies = [c for c in values if tells(values[c].to_numpy(), truth)]
     if copies:
         notes.append(f"{prose.listing(copies[:3])} left out: {target} again in other words")
     values = values.drop(columns=copies)
@@ -131,6 +128,22 @@ def _features(frame: pd.DataFrame, truth: np.ndarray, target: str, notes: list[s
     return _patients(frame[naming[0]] if naming else None, values, notes), values
 
 
+def naming_patients(frame: pd.DataFrame) -> list[str]:
+    """Columns that tell patients apart, the one to go by first."""
+    return sorted((c for c in frame if _plain(c) in PATIENTS), key=lambda c: PATIENTS.index(_plain(c)))
+
+
+def counting_rows(frame: pd.DataFrame, *, besides: Sequence[str]) -> list[str]:
+    """Columns that name or number rows or files, besides those that name patients: none is a feature."""
+    return [
+        c for c in frame if UNNAMED.match(c) or _plain(c) in OTHERS or (c not in besides and _counts_rows(frame[c]))
+    ]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def _counts_rows(column: pd.Series) -> bool:
     """Whether a column only numbers the rows: it would tell the order of the file."""
     if len(column) < 3 or not pd.api.types.is_integer_dtype(column) or column.isna().any():
@@ -138,7 +151,7 @@ def _counts_rows(column: pd.Series) -> bool:
     return bool((np.diff(column.to_numpy(np.int64)) == 1).all())
 
 
-def _numbers(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+def numbers(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Columns as numbers, infinite and absurd ones as missing; of words, those of two values are 0 and 1."""
     found, words, mended = {}, [], []
     for name in frame:
@@ -161,7 +174,7 @@ def _as_numbers(column: pd.Series) -> tuple[np.ndarray | None, int]:
     """A column as numbers (n,), None where it holds words, and how many words among its numbers were lost."""
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan), 0
-    known = column.astype(object).map(_word)
+    known = column.astype(object).map(word)
     values = sorted(known.dropna().unique())
     plain = known.map(lambda word: word.replace(",", ".") if isinstance(word, str) else None)
     numeric = pd.to_numeric(plain, errors="coerce").astype(np.float64)
@@ -172,7 +185,7 @@ def _as_numbers(column: pd.Series) -> tuple[np.ndarray | None, int]:
     return numeric.to_numpy(), int(known.notna().sum() - numeric.notna().sum())
 
 
-def _tells(values: np.ndarray, truth: np.ndarray) -> bool:
+def tells(values: np.ndarray, truth: np.ndarray) -> bool:
     """Whether a column has two values, one a class: the outcome itself."""
     if np.isnan(values).any() or np.unique(values).size != 2:
         return False
@@ -183,7 +196,7 @@ def _patients(names: pd.Series | None, values: pd.DataFrame, notes: list[str]) -
     """Patient (n,) of every row: rows with one name, or the very same features, are one patient's and share a fold."""
     n = len(values)
     own = pd.Series([f"row {i}" for i in range(n)])
-    named = own if names is None else names.map(_word).where(names.notna(), own)
+    named = own if names is None else names.map(word).where(names.notna(), own)
     same = _alike(values)
     groups = [pd.factorize(named)[0], same]
     edges = np.concatenate(groups) + np.repeat([n, 2 * n], n)

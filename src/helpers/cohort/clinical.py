@@ -9,11 +9,16 @@ from helpers.errors import RadiogramError
 
 
 def tidy(
-    frame: pd.DataFrame, variables: tuple[str, ...], *, where: str, parameter: str = "cohort.clinical"
+    frame: pd.DataFrame,
+    variables: tuple[str, ...],
+    *,
+    where: str,
+    parameter: str = "cohort.clinical",
+    constant: bool = False,
 ) -> pd.DataFrame:
     """The prespecified variables as float64 (numeric) or text (categorical), missing as NaN or None.
 
-    Raises RadiogramError for a column that is absent, wholly missing, or of a single value.
+    Raises RadiogramError for a column that is absent, wholly missing, or, unless `constant` is allowed, of a single value.
     """
     columns = {}
     for name in variables:
@@ -24,7 +29,7 @@ def tidy(
             raise RadiogramError(
                 f"{where}: clinical variable {name} is missing in every patient; take it out of {parameter}."
             )
-        if column.nunique() == 1:
+        if column.nunique() == 1 and not constant:
             raise RadiogramError(
                 f"{where}: clinical variable {name} has one value in every patient; take it out of {parameter}."
             )

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from helpers.cohort import clinical, columns, labels, manifest, phantom, reading, split
-from helpers.cohort.importers import sts, ucsf_pdgm
+from helpers.cohort import (
+    clinical,
+    columns,
+    external,
+    feature_sheet,
+    labels,
+    manifest,
+    phantom,
+    reading,
+    sources,
+    split,
+)
+from helpers.cohort.sources import Sheet
 from helpers.errors import RadiogramError
-from helpers.parameters import Parameters
+from helpers.parameters import Cohort, Parameters
 from helpers.study import Study
 from helpers.tables import DECLARED, empty
 
-SHEET = ("patient", "center")
 SCANS = "cohort"  # folder of a phantom's scans, in the run's folder
 FILES = ("image", "mask", "brain_mask", "dose", "target")  # columns of table `images` that hold paths
 
@@ -35,17 +45,6 @@ class Enrolled:
     truth: pd.DataFrame | None = None
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """What a source gives: one row a patient, its name for messages, notes, and the folder its paths start from."""
-
-    frame: pd.DataFrame
-    where: str
-    notes: list[str] = field(default_factory=list)
-    folder: Path = Path()
-    truth: pd.DataFrame | None = None
-
-
 def enroll(study: Study, *, mapper: Callable | None = None) -> Enrolled:
     """Read the study's source, draw the split, and check it. Images are listed, not opened.
 
@@ -55,17 +54,48 @@ def enroll(study: Study, *, mapper: Callable | None = None) -> Enrolled:
     """
     parameters = _stating_parts(study)
     _unread(parameters)
-    sheet = _read(study)
-    manifest.require(sheet.frame, _needed(study), where=sheet.where)
-    manifest.one_row_a_patient(sheet.frame, where=sheet.where)
-    cases, exclusions = _cases(sheet, parameters)
-    cases = split.assign(cases, parameters.cohort, seed=parameters.seed)
+    own = sources.read(study)
+    others = external.sheets(study, own)
+    cases, exclusions = _screened(study, parameters, own, others)
+    cases = [split.assign(cases[0], parameters.cohort, seed=parameters.seed), *cases[1:]]
+    parted = [c.assign(part=f"external:{name}") for name, c in zip(others, cases[1:], strict=True)]
+    everyone = pd.concat([cases[0], *parted], ignore_index=True) if parted else cases[0]
     folds = parameters.modeling.folds if study.entry in ("images", "features") else None
-    split.check_classes(cases, parameters.cohort, folds=folds, where=sheet.where)
-    repairs = pd.DataFrame([(None, "cohort", note) for note in sheet.notes], columns=["case", "stage", "note"])
-    enrolled = Enrolled(_ordered(cases, parameters), exclusions, repairs, len(sheet.frame), truth=sheet.truth)
-    check_exclusions(exclusions, len(sheet.frame), parameters)
-    return _with_measurements(enrolled, sheet, study, mapper)
+    split.check_classes(everyone, parameters.cohort, folds=folds, where=own.where)
+    sheets = [own, *others.values()]
+    notes = [(None, "cohort", note) for sheet in sheets for note in sheet.notes]
+    repairs = pd.DataFrame(notes, columns=["case", "stage", "note"])
+    screened = sum(len(sheet.frame) for sheet in sheets)
+    enrolled = Enrolled(_ordered(everyone, parameters), exclusions, repairs, screened, truth=own.truth)
+    check_exclusions(exclusions, screened, parameters)
+    return _with_measurements(enrolled, sheets, study, mapper)
+
+
+def _screened(
+    study: Study, parameters: Parameters, own: Sheet, others: Mapping[str, Sheet]
+) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+    """Cases of every sheet, and who is not among them: without an endpoint, or the same scan as another patient."""
+    twice = (
+        _twins(parameters.cohort, [own, *others.values()]) if study.entry == "features" and not study.synthetic else {}
+    )
+    found, exclusions = [], []
+    for sheet in (own, *others.values()):
+        cases, excluded = _cases(sheet, parameters, outside=sheet is not own)
+        same = cases["case"].isin(twice)
+        reasons = [(case, "cohort", twice[case]) for case in cases.loc[same, "case"]]
+        found.append(cases[~same])
+        exclusions += [excluded, pd.DataFrame(reasons, columns=["case", "stage", "reason"])]
+    return found, pd.concat([e for e in exclusions if len(e)] or exclusions[:1], ignore_index=True)
+
+
+def _twins(cohort: Cohort, sheets: Sequence[Sheet]) -> dict[str, str]:
+    """Why a patient is left out who has every feature of an earlier one."""
+    names = feature_sheet.features(sheets[0].frame, cohort, where=sheets[0].where)
+    measured = pd.concat([sheet.frame[["patient", *names]] for sheet in sheets], ignore_index=True)
+    return {
+        patient: f"every feature is that of patient {other}: the same scan under two names"
+        for patient, other in feature_sheet.twins(measured)
+    }
 
 
 def included(study: Study) -> pd.DataFrame:
@@ -103,46 +133,8 @@ def _unread(parameters: Parameters) -> None:
                 )
 
 
-def _read(study: Study) -> _Sheet:
-    cohort = study.parameters.cohort
-    if cohort.source == "phantom":
-        drawn = phantom.draw(study.parameters)
-        return _Sheet(drawn.cases, "the phantom", truth=drawn.truth)
-    if cohort.source in ("sts", "ucsf_pdgm"):
-        root = _given(cohort.root, "cohort.root", cohort.source)
-        frame, notes = sts.rows(root) if cohort.source == "sts" else ucsf_pdgm.table(root)
-        return _Sheet(frame, root.name, notes)
-    path = _given(getattr(cohort, cohort.source), f"cohort.{cohort.source}", cohort.source)
-    if cohort.source == "readings":
-        read = reading.sheet(path)
-        frame = reading.cases_of(read.frame, tuple(e.name for e in cohort.endpoints), where=path.name)
-        return _Sheet(frame, path.name, list(read.notes))
-    read = manifest.read(path)
-    frame, notes = read.frame, list(read.notes)
-    if cohort.source == "scores":
-        frame, more = columns.filled(frame)
-        notes += more
-    center = reading.NOT_STATED if cohort.source == "scores" else "one center"
-    frame = frame if "center" in frame else frame.assign(center=center)
-    return _Sheet(frame, path.name, notes, folder=path.parent)
-
-
-def _given(path: Path | None, name: str, source: str) -> Path:
-    if path is None:
-        raise RadiogramError(f"cohort.source is {source}, so {name} must say where it is: --set {name}=PATH.")
-    return path
-
-
-def _needed(study: Study) -> list[str]:
-    cohort = study.parameters.cohort
-    images = cohort.sequences if study.entry == "images" and cohort.source != "phantom" else ()
-    planned = [cohort.dose, cohort.target] if images else []
-    part = ["part"] if study.entry == "scores" else []
-    return [*SHEET, *[e.name for e in cohort.endpoints], *images, *filter(None, planned), *cohort.plan, *part]
-
-
-def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cases with an endpoint known, and the exclusions of those without any."""
+def _cases(sheet: Sheet, parameters: Parameters, *, outside: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cases with an endpoint known, and the exclusions of those without any; `outside` is an external cohort."""
     frame, cohort = sheet.frame.reset_index(drop=True), parameters.cohort
     cases = pd.DataFrame(
         {"case": frame["patient"], "patient": frame["patient"], "center": frame["center"].astype(object)}
@@ -150,10 +142,12 @@ def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.Data
     cases["center"] = cases["center"].where(cases["center"].notna(), reading.NOT_STATED)
     for endpoint in cohort.endpoints:
         cases[endpoint.name] = manifest.binary(frame[endpoint.name], frame["patient"], endpoint, where=sheet.where)
-    cases = cases.join(clinical.tidy(frame, cohort.clinical, where=sheet.where))
-    cases = cases.join(clinical.tidy(frame, cohort.strata, where=sheet.where, parameter="cohort.strata"))
+    cases = cases.join(clinical.tidy(frame, cohort.clinical, where=sheet.where, constant=outside))
+    cases = cases.join(
+        clinical.tidy(frame, cohort.strata, where=sheet.where, parameter="cohort.strata", constant=outside)
+    )
     cases = cases.join(manifest.numbers(frame, [c for c in cohort.plan if c not in cases], where=sheet.where))
-    if cohort.part_column:
+    if cohort.part_column and not outside:
         cases[cohort.part_column] = frame.get(cohort.part_column)
     unknown = cases[[e.name for e in cohort.endpoints]].isna().all(axis=1)
     reasons = [(case, "cohort", "no endpoint") for case in cases.loc[unknown, "case"]]
@@ -168,17 +162,17 @@ def _ordered(cases: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
     return cases.sort_values("case")[list(dict.fromkeys(columns))].reset_index(drop=True)
 
 
-def _with_measurements(enrolled: Enrolled, sheet: _Sheet, study: Study, mapper: Callable | None) -> Enrolled:
+def _with_measurements(enrolled: Enrolled, sheets: Sequence[Sheet], study: Study, mapper: Callable | None) -> Enrolled:
     """Add what the source brings beyond the cases: a list of images, a feature table, or predictions."""
+    own, cases = sheets[0], enrolled.cases
     if study.entry == "scores":
-        return _replace(
-            enrolled, predictions=columns.predictions(enrolled.cases, sheet.frame, study.parameters, where=sheet.where)
-        )
+        return _replace(enrolled, predictions=columns.predictions(cases, own.frame, study.parameters, where=own.where))
     if study.entry == "features":
-        return _replace(enrolled, features=_features(enrolled.cases, sheet, study.parameters))
+        return _replace(enrolled, features=_features(cases, sheets, study.parameters))
     if study.parameters.cohort.source == "phantom":
         return _replace(enrolled, images=_rendered(study, mapper)) if mapper else enrolled
-    return _replace(enrolled, images=_images(enrolled.cases, sheet, study.parameters))
+    listed = [_images(cases[cases["patient"].isin(s.frame["patient"])], s, study.parameters) for s in sheets]
+    return _replace(enrolled, images=pd.concat(listed, ignore_index=True))
 
 
 def _rendered(study: Study, mapper: Callable) -> pd.DataFrame:
@@ -200,7 +194,7 @@ def _replace(enrolled: Enrolled, **changed: pd.DataFrame) -> Enrolled:
     return Enrolled(**{**enrolled.__dict__, **changed})
 
 
-def _images(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.DataFrame:
+def _images(cases: pd.DataFrame, sheet: Sheet, parameters: Parameters) -> pd.DataFrame:
     """Table `images`: a mask and a brain mask a sequence (`mask_T1`) where the sheet has one, else one for all.
 
     Dose and target are the case's own, the same in each of its rows; None where the sheet names none.
@@ -225,26 +219,13 @@ def _path(written: Any, folder: Path) -> str | None:
     return None if pd.isna(written) else str(folder / str(written))
 
 
-def _features(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.DataFrame:
+def _features(cases: pd.DataFrame, sheets: Sequence[Sheet], parameters: Parameters) -> pd.DataFrame:
     if parameters.cohort.source == "phantom":
         table = phantom.feature_table(phantom.draw(parameters), parameters)
         return table[table["case"].isin(cases["case"])].reset_index(drop=True)
-    known = {
-        "case",
-        "part",
-        "reader",
-        *SHEET,
-        *[e.name for e in parameters.cohort.endpoints],
-        *parameters.cohort.clinical,
-    }
-    known |= {parameters.cohort.part_column, *parameters.cohort.plan, *parameters.cohort.strata}
-    names = [c for c in sheet.frame if c not in known and not c.startswith("diagnostics_")]  # PyRadiomics' own remarks
-    words = [c for c in names if not pd.api.types.is_numeric_dtype(sheet.frame[c])]
-    if words:
-        raise RadiogramError(
-            f"{sheet.where}: feature column {words[0]} holds words; name it in cohort.clinical or take it out."
-        )
-    features = sheet.frame.set_index("patient").loc[cases["patient"], names].reset_index(drop=True)
+    names = feature_sheet.features(sheets[0].frame, parameters.cohort, where=sheets[0].where)
+    everyone = pd.concat([sheet.frame[["patient", *names]] for sheet in sheets]).set_index("patient")
+    features = everyone.loc[cases["patient"]].reset_index(drop=True)
     return pd.concat([cases[["case"]], pd.Series("reader1", cases.index, name="reader"), features], axis=1)
 
 

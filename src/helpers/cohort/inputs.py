@@ -24,6 +24,10 @@ def fingerprint(study: Study) -> dict[str, str]:
         for name in ("manifest", "features", "scores", "readings")
         if (path := getattr(cohort, name))
     }
+    found |= {f"external cohort {name}": _content(path) for name, path in cohort.external.items()}
+    if study.entry == "images":
+        sheets = {f"scans of external cohort {name}": path for name, path in cohort.external.items() if path.is_file()}
+        found |= {name: _stamps(_listed(path)) for name, path in sheets.items()}
     if cohort.manifest and cohort.manifest.is_file():
         found["scans"] = _stamps(_listed(cohort.manifest))
     if cohort.root:
