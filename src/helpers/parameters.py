@@ -262,6 +262,13 @@ class Validation(Group):
     repeats: Annotated[int, Field(ge=0)]
 
 
+class Integrity(Group):
+    permutations: Annotated[int, Field(ge=0)]
+    splits: Count
+    openings: Count | None
+    openings_consequence: Literal["caution", "withhold"]
+
+
 class Readers(Group):
     conditions: tuple[str, str]
     call_at: float | None
@@ -306,6 +313,7 @@ class Parameters(Group):
     explanation: Explanation
     statistics: Statistics
     validation: Validation
+    integrity: Integrity
     readers: Readers
     report: Report
     execution: Execution
