@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from helpers import study
 from helpers.cli import main
 from helpers.learning import common_recipe, tabular
+from helpers.learning.permutation import permuted
 from helpers.statistics.crossvalidated import cross_validated_auc
-from helpers.surveying import permuted
 
 FAST = [
     "--set",

@@ -305,6 +305,13 @@ class Validation(Group):
     center_events: Annotated[int, Field(ge=2)]
 
 
+class Integrity(Group):
+    permutations: Annotated[int, Field(ge=0)]
+    splits: Count
+    openings: Count | None
+    openings_consequence: Literal["caution", "withhold"]
+
+
 class Readers(Group):
     conditions: tuple[str, str]
     call_at: float | None
@@ -351,6 +358,7 @@ class Parameters(Group):
     explanation: Explanation
     statistics: Statistics
     validation: Validation
+    integrity: Integrity
     readers: Readers
     report: Report
     execution: Execution

@@ -27,6 +27,8 @@ PACKAGES = (
 )  # fmt: skip
 QUIET = ["--IPKernelApp.log_level=CRITICAL"]  # a kernel's remarks on its own transport help nobody here
 NOT_COMPUTING = ("reporting", "cli.py", "run.py")
+# The stage that judges frozen predictions: to open it is to open the test part.
+EVALUATION = "06_statistics"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def open_study(study: str, overrides: str = "", *, stage: str) -> Study:
 
     In a `radiogram report` they have just been; in JupyterLab whatever is missing is run first.
     """
+    from helpers.evaluation import openings
     from helpers.figures import theme
 
     opened = studies.load(study, overrides=overrides)
@@ -51,6 +54,8 @@ def open_study(study: str, overrides: str = "", *, stage: str) -> Study:
     for done in execute(opened, study_name=study, overrides=overrides, notebooks=before):
         if not done.kept:
             print(f"{done.name} was run first ({done.seconds:.0f} s)")
+    if stage == EVALUATION:
+        openings.note(opened, code=_code([*before, stage]), inputs=_digest(inputs.fingerprint(opened)))
     theme.show_figures()
     if opened.tables.exists("predictions"):
         theme.enlist(opened.tables.read("predictions")["model"].unique())
@@ -96,9 +101,18 @@ def _notebook(name: str) -> Path:
 
 def _foundation(study: Study) -> str:
     """Digest of what every stage rests on: parameters, inputs, code and package versions."""
+    return _digest(study.digest(), inputs.fingerprint(study), versions(), *_sources(NOT_COMPUTING))
+
+
+def _sources(leaving_out: Sequence[str]) -> list[bytes]:
+    """Every module of ours but those of some rooms."""
     code = Path(__file__).parent
-    sources = [p for p in sorted(code.rglob("*.py")) if p.relative_to(code).parts[0] not in NOT_COMPUTING]
-    return _digest(study.digest(), inputs.fingerprint(study), versions(), *[p.read_bytes() for p in sources])
+    return [p.read_bytes() for p in sorted(code.rglob("*.py")) if p.relative_to(code).parts[0] not in leaving_out]
+
+
+def _code(notebooks: Sequence[str]) -> str:
+    """Digest of all that computes: notebooks, modules and packages; how a figure is drawn changes no result."""
+    return _digest(versions(), *_sources((*NOT_COMPUTING, "figures")), *[_notebook(n).read_bytes() for n in notebooks])
 
 
 def versions() -> dict[str, str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -17,6 +16,7 @@ from helpers import study as studies
 from helpers.cohort import anyfile, anytable
 from helpers.errors import CaseError, RadiogramError
 from helpers.learning import common_recipe, tabular
+from helpers.learning.permutation import permuted
 from helpers.learning.resampling import derived_seed
 from helpers.learning.rows import Rows
 from helpers.parameters import Parameters
@@ -118,12 +118,3 @@ def _rows(job: Job, target: str, seed: int) -> Rows:
     found = _table(job.path, target)
     truth = found.truth if not job.permutation else permuted(found.truth, found.patient, seed, job.permutation)
     return tabular.bare_rows(truth, found.patient, found.features, endpoint=target)
-
-
-def permuted(truth: np.ndarray, patient: np.ndarray, seed: int, number: int) -> np.ndarray:
-    """Truth (n,) dealt out anew, by patient where each patient has one; row by row where a patient has both."""
-    generator = np.random.default_rng([seed, crc32(b"permutation"), number])
-    _, first, position = np.unique(patient, return_index=True, return_inverse=True)
-    if (truth[first][position] == truth).all():
-        return generator.permutation(truth[first])[position]
-    return generator.permutation(truth)

@@ -253,6 +253,23 @@ DECLARED: dict[str, Columns] = {
         "a seed of the experiment of the guide; guide is none, signal (on the region that tells the label) or elsewhere",
         ("guide", "seed", "auc", "beta", "attention"),
     ),
+    "permutation": Columns(
+        "a model's out-of-fold AUC within folds; permutation 0 has the true labels, the others labels dealt out anew",
+        ("endpoint", "model", "permutation", "auc", "n", "events"),
+    ),
+    "canaries": Columns(
+        "a canary (volume only or center only) in a part, and where frozen the leading model's AUC minus its own",
+        ("endpoint", "canary", "part", "kind", "estimate", "low", "high", "method", "n", "events", "model", "difference",
+         "difference_low", "difference_high", "p"),
+    ),
+    "recipe": Columns(
+        "what would have been claimed after a step of the common recipe, which is wrong on purpose; labels are true or permuted",
+        ("endpoint", "labels", "permutation", "step", "auc", "accuracy", "sensitivity", "specificity", "n", "events"),
+    ),
+    "feature_twins": Columns(
+        "two cases of different patients whose features are identical or nearly so; distance 1 is that of typical patients",
+        ("case_a", "case_b", "distance", "limit", "kind"),
+    ),
     "plausibility": Columns("a rule and what it found", ("rule", "table", "where", "seen", "verdict")),
     "reader_scores": Columns(
         "a metric of a radiologist in a condition",

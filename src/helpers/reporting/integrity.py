@@ -1,33 +1,23 @@
-"""What may be claimed: checks of the run's own tables, each with the place of its evidence."""
+"""What may be claimed: rules over the run's own tables, each with its limit and the place of its evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 
 from helpers import prose
 from helpers.evaluation import plausibility
+from helpers.reporting import gate, gate_words
+from helpers.reporting.check import Check, anchor, verdict
 from helpers.reporting.evidence import leads
 from helpers.study import Study
 
-State = Literal["passed", "failed", "not applicable"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One claim about the run, whether it held, what was seen, and the section that shows it."""
-
-    claim: str
-    state: State
-    seen: str
-    section: str
+FIRST = 7  # rules that the first screen always names
 
 
 def checks(study: Study) -> list[Check]:
-    """Every check of the run, in a fixed order."""
+    """Every rule of the gate, in a fixed order; the first seven are those of the first screen."""
     return [
         _patients_apart(study),
         _nothing_fitted_on_test(study),
@@ -36,11 +26,8 @@ def checks(study: Study) -> list[Check]:
         _grids(study),
         _below_bayes(study),
         _plausible(study),
+        *gate.checks(study),
     ]
-
-
-def _verdict(good: bool) -> State:
-    return "passed" if good else "failed"
 
 
 def _patients_apart(study: Study) -> Check:
@@ -48,11 +35,11 @@ def _patients_apart(study: Study) -> Check:
     parts = cases.groupby("patient")["part"].nunique()
     shared = int((parts > 1).sum())
     seen = f"{prose.count(len(parts), 'patient')}, {shared or 'none'} in more than one part"
-    return Check("No patient is in two parts", _verdict(shared == 0), seen, "sec-participants")
+    return Check("No patient is in two parts", verdict(shared == 0), seen, "sec-participants", "no patient")
 
 
 def _nothing_fitted_on_test(study: Study) -> Check:
-    claim, section = "Nothing was fitted on a test patient", "sec-provenance"
+    claim, section = "Nothing was fitted on a test patient", _of_fits(study)
     if study.entry == "readings":
         return Check(claim, "not applicable", "the study has no model", section)
     if study.entry == "scores":
@@ -61,7 +48,12 @@ def _nothing_fitted_on_test(study: Study) -> Check:
     outside = set(cases.loc[cases["part"] != "train", "patient"].astype(str))
     leaked = sum(bool(outside & _patients(text)) for text in fits["patients"])
     seen = f"{prose.count(len(fits), 'fitted object')} against {prose.count(len(outside), 'patient')} outside training"
-    return Check(claim, _verdict(leaked == 0 and len(fits) > 0), seen, section)
+    return Check(claim, verdict(leaked == 0 and len(fits) > 0), seen, section, "no fit")
+
+
+def _of_fits(study: Study) -> str:
+    """Where the report shows who was fitted on whom."""
+    return "sec-integrity-fits" if "integrity" in study.parameters.report.sections else "sec-provenance"
 
 
 def _patients(text: str) -> set[str]:
@@ -70,7 +62,7 @@ def _patients(text: str) -> set[str]:
 
 def _out_of_fold(study: Study) -> Check:
     """Each out-of-fold prediction must come from a fold whose fit left the patient out."""
-    claim, section = "Training patients were scored out of fold", "sec-provenance"
+    claim, section = "Training patients were scored out of fold", _of_fits(study)
     if study.entry == "readings":
         return Check(claim, "not applicable", "the study has no model", section)
     if study.entry == "scores":
@@ -82,7 +74,7 @@ def _out_of_fold(study: Study) -> Check:
         return Check(claim, "not applicable", "no model has out-of-fold predictions", section)
     models = prose.count(len(seen_by_own), "model")
     seen = f"{models}; {sum(seen_by_own) or 'no'} patients scored by a fit that saw them"
-    return Check(claim, _verdict(sum(seen_by_own) == 0), seen, section)
+    return Check(claim, verdict(sum(seen_by_own) == 0), seen, section, "no patient")
 
 
 def _scored_by_own_fit(rows: pd.DataFrame, fits: pd.DataFrame, endpoint: str, model: str) -> int:
@@ -102,7 +94,7 @@ def _threshold(study: Study) -> Check:
     seen = (
         f"{prose.count(len(thresholds), 'threshold')}, chosen on {prose.listing(sorted(set(thresholds['chosen_on'])))}"
     )
-    return Check(claim, _verdict(bool(good)), seen, section)
+    return Check(claim, verdict(bool(good)), seen, section, "every threshold, on out-of-fold predictions")
 
 
 def _grids(study: Study) -> Check:
@@ -113,7 +105,7 @@ def _grids(study: Study) -> Check:
     noted = int((geometry["note"].fillna("") != "").sum())
     tolerance = study.parameters.imaging.geometry_tolerance
     seen = f"{prose.count(len(geometry), 'mask')} measured, {noted or 'none'} with a note; mismatch beyond {tolerance:g} mm is refused"
-    return Check(claim, "passed", seen, section)
+    return Check(claim, "passed", seen, section, f"{tolerance:g} mm")
 
 
 def _below_bayes(study: Study) -> Check:
@@ -125,9 +117,11 @@ def _below_bayes(study: Study) -> Check:
     for lead in leads(study):
         _, low, _ = lead.value("auc")
         possible = float(best[lead.endpoint.name])
-        good &= not low > possible
-        told.append(f"AUC {lead.told('auc')} against {prose.number(possible)} possible")
-    return Check(claim, _verdict(good), "; ".join(told), section)
+        beyond = low > possible
+        good &= not beyond
+        # Without the AUC itself: the line stands on the first screen even where the headline is withheld.
+        told.append(f"the interval of its AUC lies {'above' if beyond else 'not above'} the {prose.number(possible)} possible")
+    return Check(claim, verdict(good), "; ".join(told), section, "the interval reaches down to what is possible")
 
 
 def _plausible(study: Study) -> Check:
@@ -140,21 +134,12 @@ def _plausible(study: Study) -> Check:
     rules, tables = (prose.count(findings[column].nunique(), column) for column in ("rule", "table"))
     against = prose.count(wrong, "contradiction") if wrong else "no contradiction"
     seen = f"{rules} over {tables}, {against}, {look or 'nothing'} to look at"
-    return Check(claim, _verdict(wrong == 0), seen, section)
+    return Check(claim, verdict(wrong == 0), seen, section, "no contradiction")
 
 
 def strip(found: Sequence[Check], *, sections: Sequence[str]) -> str:
-    """The checks as a Markdown list, each linked to its evidence where the report has that section."""
-    lines = []
-    for check in found:
-        there = check.state != "not applicable" and check.section.removeprefix("sec-") in sections
-        evidence = f" [Evidence](#{check.section})" if there else ""
-        name = check.state.replace(" ", "-")
-        lines.append(
-            f"- [{check.state.capitalize()}]{{.state .{name}}} **{check.claim}.** {_sentence(check.seen)}{evidence}"
-        )
-    return "::: {.checks}\n" + "\n".join(lines) + "\n:::\n"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    """The first screen's rules, and of the others whatever was violated, as a list linked to its evidence."""
+    others = found[FIRST:]
+    shown = [*found[:FIRST], *(check for check in others if check.state in ("failed", "caution"))]
+    lines = [gate_words.line(check, evidence=anchor(check, sections)) for check in shown]
+    return "::: {.checks}\n" + "\n".join(lines) + "\n:::\n\n" + gate_words.rest(others, sections=sections) + "\n"

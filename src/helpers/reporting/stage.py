@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import yaml
 
 from helpers import prose
 from helpers.errors import RadiogramError
-from helpers.reporting import findings, integrity, notebook, provenance, summary, within
+from helpers.reporting import findings, gate_words, integrity, notebook, provenance, summary, withholding, within
 from helpers.reporting import methods as methods_text
+from helpers.reporting.check import Check, withheld
 from helpers.study import Study
 
 EMBEDDED = re.compile(r"embed notebooks/([\w-]+)\.ipynb")
@@ -24,7 +25,7 @@ BEFORE_FEATURES = ("01_cohort", "02_extraction", "03_participants")
 # Names that Quarto or Pandoc read themselves; a recorded number of that name would change the page.
 RESERVED = {
     "title", "subtitle", "author", "date", "abstract", "lang", "css", "template", "format", "filters", "engine", "execute",
-    "bibliography", "toc", "crossref", "number-sections", "question", "who", "banner", "renderer", "study",
+    "bibliography", "toc", "crossref", "number-sections", "question", "who", "banner", "renderer", "study", "glance",
 }  # fmt: skip
 
 
@@ -37,16 +38,18 @@ def stage(study: Study, *, reports: Path) -> Path:
     page = study.folder / "page"
     shutil.rmtree(page, ignore_errors=True)
     page.mkdir(parents=True)
-    numbers = prose.numbers(study.folder)
+    numbers, checks = prose.numbers(study.folder), integrity.checks(study)
     _refuse_reserved(numbers)
+    if withheld(checks):
+        numbers = withholding.numbers(numbers)
     for name in ("sections", "filters", "theme"):
         shutil.copytree(reports / name, page / name)
     for name in ("_quarto.yml", "references.bib"):
         shutil.copy2(reports / name, page / name)
     (page / "report.qmd").write_text(_template(study, reports), encoding="utf-8")
     (page / "numbers.yml").write_text(_dump(numbers), encoding="utf-8")
-    _write_notebooks(study, page / "notebooks", numbers)
-    _write_generated(study, page / "generated")
+    _write_notebooks(study, page / "notebooks", numbers, hiding=bool(withheld(checks)))
+    _write_generated(study, page / "generated", checks)
     return page
 
 
@@ -87,28 +90,31 @@ def _template(study: Study, reports: Path) -> str:
     return text.replace(SECTIONS_MARK, includes)
 
 
-def _write_notebooks(study: Study, folder: Path, numbers: Mapping[str, Any]) -> None:
+def _write_notebooks(study: Study, folder: Path, numbers: Mapping[str, Any], *, hiding: bool) -> None:
     folder.mkdir()
     for name in study.parameters.notebooks:
         executed = notebook.read(study.folder / "notebooks" / f"{name}.ipynb")
         staged = notebook.staged(executed, name=name, numbers=numbers, announcements=announcements(study, name))
+        staged = withholding.cells(staged, name=name) if hiding else staged
         (folder / f"{name}.ipynb").write_text(json.dumps(staged, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def _write_generated(study: Study, folder: Path) -> None:
+def _write_generated(study: Study, folder: Path, checks: Sequence[Check]) -> None:
     """Markdown that sections include, and the metadata of the page."""
     folder.mkdir()
     run = _run_record(study)
-    sections, checks = study.parameters.report.sections, integrity.checks(study)
+    sections = study.parameters.report.sections
     texts = {
         "summary": summary.first_screen(study, checks),
-        "limits": summary.closing(study),
+        "limits": summary.closing(study, checks),
         "integrity": integrity.strip(checks, sections=sections),
+        "gate": gate_words.page(checks, sections=sections),
         "methods": methods_text.methods(study, versions=run["versions"]),
         "provenance": provenance.provenance(run),
-        "strata": within.section(study) + "\n",
     }
-    texts |= {name: write(study) + "\n" for name, write in findings.WRITERS.items() if name in sections}
+    found = {name: write(study) + "\n" for name, write in findings.WRITERS.items() if name in sections}
+    found["strata"] = within.section(study) + "\n"
+    texts |= withholding.prose(found) if withheld(checks) else found
     for name, text in texts.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
     page = {
@@ -116,6 +122,7 @@ def _write_generated(study: Study, folder: Path) -> None:
         "question": study.parameters.question,
         "who": summary.who(study, run),
         "banner": summary.banner(study, checks),
+        "glance": summary.glance(checks),
         "study": study.name,
     }
     (folder / "page.yml").write_text(_dump(page), encoding="utf-8")

@@ -16,11 +16,15 @@ from helpers.cohort.reading import NOT_STATED
 from helpers.evaluation import reader_words
 from helpers.evaluation.reader_headline import leading
 from helpers.evaluation.reader_tests import MEAN
-from helpers.reporting import reader_summary
+from helpers.reporting import gate_words, reader_summary
+from helpers.reporting.check import Check, withheld
 from helpers.reporting.evidence import Lead, leads, of_lead
-from helpers.reporting.integrity import Check
 from helpers.study import Study
 
+WITHHELD = (
+    "What failed, and where its evidence is, stands below and on the page on integrity. The executed notebooks in the run's folder "
+    "hold all results, for whoever looks for the fault."
+)
 WIDE = 0.2  # an interval of the AUC wider than this does not tell a useful model from a poor one
 
 
@@ -37,10 +41,10 @@ def banner(study: Study, checks: Sequence[Check]) -> list[str]:
             "**Random weights.** The network that computed the deep features was never trained. "
             "Whatever the deep signature reaches is what random filters reach."
         )
-    if any(check.state == "failed" for check in checks):
+    if withheld(checks):
         notes.append(
-            "**Headline withheld.** An integrity check failed, so the report gives no headline result. "
-            "The check is named in the summary."
+            "**Headline withheld.** A rule of the integrity gate failed, so the report shows no result of a model. "
+            "The rule is named in the summary."
         )
     return notes
 
@@ -69,10 +73,9 @@ def _events(labels: pd.Series, positive: str) -> str:
 
 def first_screen(study: Study, checks: Sequence[Check]) -> str:
     """Answer and findings as Markdown; with few events, what they cannot show stands before the answer."""
+    if withheld(checks):
+        return f"::: {{.answer}}\nThe headline result is withheld. {gate_words.reason(checks)}\n:::\n\n{WITHHELD}\n"
     blocks = [limits(study)] if _few(study) else []
-    if any(check.state == "failed" for check in checks):
-        blocks.append("::: {.answer}\nThe headline result is withheld: an integrity check failed.\n:::")
-        return "\n\n".join(blocks) + "\n"
     if study.entry == "readings":
         read = reader_summary.lead(study)
         told, found = reader_summary.answer(read), reader_summary.panels(read)
@@ -83,9 +86,16 @@ def first_screen(study: Study, checks: Sequence[Check]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def closing(study: Study) -> str:
-    """What the study does not show, unless it already led the summary."""
-    return "\n" if _few(study) else limits(study) + "\n"
+def closing(study: Study, checks: Sequence[Check] = ()) -> str:
+    """What the study does not show, unless it already led the summary, or there is no result to limit."""
+    return "\n" if withheld(checks) or _few(study) else limits(study) + "\n"
+
+
+def glance(checks: Sequence[Check]) -> str:
+    """What follows the reference to the figure of the summary."""
+    if withheld(checks):
+        return "is withheld with it, and so is every figure, table and number further down that shows how well a model does."
+    return "holds the findings in small; each is taken up again below."
 
 
 def _few(study: Study) -> bool:

@@ -17,9 +17,9 @@ from xlsxwriter.worksheet import Worksheet
 
 from helpers import prose
 from helpers.evaluation import metrics, order
-from helpers.reporting import summary
+from helpers.reporting import gate_words, summary
+from helpers.reporting.check import Check
 from helpers.reporting.glossary import COLUMNS, METRICS
-from helpers.reporting.integrity import Check
 from helpers.study import Study
 from helpers.tables import DECLARED, write_whole
 
@@ -30,7 +30,7 @@ SHARED = (
     "decision", "decision_adjusted", "decision_differences", "reclassification", "reclassification_table", "subgroups",
     "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
     "architectures", "training", "seed_scores", "pretraining", "probe", "randomization",
-    "reader_scores", "reader_comparisons", "reader_agreement", "switches", "plausibility",
+    "reader_scores", "reader_comparisons", "reader_agreement", "switches", "permutation", "canaries", "recipe", "plausibility",
 )  # fmt: skip
 CREATED = datetime(2000, 1, 1)  # a fixed date: the same run gives the same bytes
 P_VALUES = ("p", "p_holm")
@@ -65,6 +65,8 @@ def write(study: Study, *, checks: Sequence[Check] = ()) -> Path:
         _read_me(book.add_worksheet("Read me"), study, tables, checks, formats)
         if "scores" in tables:
             _sheet(book.add_worksheet("Performance"), performance(tables["scores"]), formats, kept=2)
+        if checks:
+            _sheet(book.add_worksheet("Integrity gate"), gate_words.table(checks), formats, kept=1)
         for name, table in tables.items():
             _sheet(book.add_worksheet(name), table[[c for c in DECLARED[name].names if c in table]], formats)
     path = study.folder / "results.xlsx"
@@ -191,6 +193,7 @@ def _told(study: Study, tables: dict, checks: Sequence[Check]) -> list[tuple[str
             if "scores" in tables
             else []
         ),
+        *([("Integrity gate", "a rule, what was seen, its limit, and what follows where it is violated")] if checks else []),
         *((name, DECLARED[name].row) for name in tables),
         ("", ""),
         ("Columns", ""),

@@ -1,0 +1,199 @@
+"""The integrity gate beyond the first seven checks: openings, permuted labels, canaries, duplicates, voxel controls.
+
+Each rule reads tables that a stage has written; where none has, it is not applicable and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from helpers import prose
+from helpers.evaluation import openings
+from helpers.learning import canaries
+from helpers.reporting.check import Check, verdict
+from helpers.statistics.permutation import NullMean, chance_sd, null_mean, permutation_p
+from helpers.study import Study
+from helpers.tables import DECLARED
+
+NOT_RUN = "the stage 09_integrity is not part of this study"
+
+
+def checks(study: Study) -> list[Check]:
+    """The further rules, in a fixed order."""
+    return [
+        _opened(study),
+        _permuted(study),
+        _center(study),
+        _volume(study),
+        _duplicates_across(study),
+        _duplicates_within(study),
+        _voxels(study),
+    ]
+
+
+def table(study: Study, name: str) -> pd.DataFrame | None:
+    """A table that some studies have, or None; a name that no stage of this version writes is simply absent."""
+    return study.tables.read(name) if name in DECLARED and study.tables.exists(name) else None
+
+
+def _opened(study: Study) -> Check:
+    claim, section = "The test part was not opened too often", "sec-integrity-openings"
+    own = study.parameters.integrity
+    ledger = openings.ledger(study)
+    if ledger.empty:
+        return Check(claim, "not applicable", "no frozen prediction was evaluated", section, "", own.openings_consequence)
+    times = prose.count(len(ledger), "time")
+    changed = [prose.count(ledger[c].nunique(), f"version of the {c}", f"versions of the {c}") for c in ledger]
+    seen = f"opened {times}, with {prose.listing(changed)}"
+    limit = "none was set" if own.openings is None else prose.count(own.openings, "opening")
+    good = own.openings is None or len(ledger) <= own.openings
+    return Check(claim, verdict(good, own.openings_consequence), seen, section, limit, own.openings_consequence)
+
+
+def _permuted(study: Study) -> Check:
+    claim, section = "On permuted labels the pipeline finds nothing", "sec-integrity-permutation"
+    found = table(study, "permutation")
+    if found is None or not (found["permutation"] > 0).any():
+        return Check(claim, "not applicable", NOT_RUN if found is None else "no labels were permuted", section)
+    means = null_means(found, folds=study.parameters.modeling.folds)
+    (_, model), worst = max(means.items(), key=lambda item: item[1].mean - item[1].limit)
+    seen = (
+        f"mean out-of-fold AUC {prose.number(worst.mean)} of the {prose.model_inline(model)}, the model nearest to its limit, over "
+        f"{prose.count(worst.permutations, 'permutation')}"
+    )
+    limit = f"a mean AUC of {prose.number(worst.limit)}, which one run in a hundred without a leak exceeds"
+    return Check(claim, verdict(not any(m.leaks for m in means.values())), seen, section, limit)
+
+
+def null_means(found: pd.DataFrame, *, folds: int) -> dict[tuple[str, str], NullMean]:
+    """Areas on permuted labels by endpoint and model, of table `permutation`."""
+    dealt = found[found["permutation"] > 0]
+    groups = dealt.groupby(["endpoint", "model"], sort=False)
+    return {key: _null_mean(own, folds=folds, family=groups.ngroups) for key, own in groups}
+
+
+def _null_mean(own: pd.DataFrame, *, folds: int, family: int) -> NullMean:
+    events = int(own["events"].iloc[0])
+    chance = chance_sd(events, int(own["n"].iloc[0]) - events, folds=folds)
+    return null_mean(own["auc"].to_numpy(dtype=float), chance=chance, family=family)
+
+
+def p_values(found: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """P of the AUC on the true labels by endpoint and model, of table `permutation`."""
+    result = {}
+    for key, own in found.groupby(["endpoint", "model"], sort=False):
+        real = own.loc[own["permutation"] == 0, "auc"]
+        areas = own.loc[own["permutation"] > 0, "auc"].to_numpy(dtype=float)
+        result[key] = permutation_p(float(real.iloc[0]), areas) if len(real) and areas.size else float("nan")
+    return result
+
+
+def _canaries(study: Study, name: str) -> pd.DataFrame:
+    found = table(study, "canaries")
+    return pd.DataFrame() if found is None else found[found["canary"] == name]
+
+
+def _center(study: Study) -> Check:
+    claim, section = "The center alone does not tell the endpoint", "sec-integrity-canaries"
+    own = _canaries(study, canaries.CENTER)
+    if own.empty:
+        why = NOT_RUN if table(study, "canaries") is None else "the training patients come from one center"
+        return Check(claim, "not applicable", why, section, "", "caution")
+    telling = own["low"].astype(float) > 0.5
+    told = [f"AUC {_interval(row)} in {_part(row)}" for row in own.itertuples()]
+    limit = "an interval that lies above 0.50"
+    return Check(claim, verdict(not telling.any(), "caution"), prose.listing(told), section, limit, "caution")
+
+
+def _volume(study: Study) -> Check:
+    claim, section = "The leading model beats the volume alone", "sec-integrity-canaries"
+    own = _canaries(study, canaries.VOLUME)
+    compared = own[own["difference"].notna()] if len(own) else own
+    if compared.empty:
+        why = NOT_RUN if table(study, "canaries") is None else "no volume, or no part that the model was frozen for"
+        return Check(claim, "not applicable", why, section, "", "caution")
+    differences = [
+        f"AUC {prose.interval(r.difference, r.difference_low, r.difference_high)} higher in {_part(r)}"
+        for r in compared.itertuples()
+    ]
+    good = bool((compared["difference_low"].astype(float) > 0).all())
+    limit = "a difference whose interval lies above zero"
+    return Check(claim, verdict(good, "caution"), prose.listing(differences), section, limit, "caution")
+
+
+def _interval(row: tuple) -> str:
+    return prose.interval(row.estimate, row.low, row.high)
+
+
+def _part(row: tuple) -> str:
+    name = prose.part_name(row.part, row.kind)
+    return f"{name[0].lower()}{name[1:]}"
+
+
+def pairs(study: Study) -> pd.DataFrame | None:
+    """Resembling pairs of different patients, by features and by images: part_a, part_b, kind; None where nobody looked."""
+    given = [found for name in ("duplicates", "feature_twins") if (found := table(study, name)) is not None]
+    if not given:
+        return None
+    cases = study.tables.read("cases").set_index("case")
+    both = pd.concat([each[["case_a", "case_b", "kind"]] for each in given], ignore_index=True)
+    known = both[both["case_a"].isin(cases.index) & both["case_b"].isin(cases.index)]
+    sides = {side: cases.loc[known[f"case_{side}"]] for side in "ab"}
+    found = pd.DataFrame({f"part_{side}": rows["part"].to_numpy() for side, rows in sides.items()})
+    found = found.assign(kind=known["kind"].to_numpy(), case_a=known["case_a"].to_numpy(), case_b=known["case_b"].to_numpy())
+    return found[sides["a"]["patient"].to_numpy() != sides["b"]["patient"].to_numpy()]
+
+
+def _duplicates_across(study: Study) -> Check:
+    claim = "No patient stands in two parts under two names"
+    return _duplicates(study, claim, across=True)
+
+
+def _duplicates_within(study: Study) -> Check:
+    claim = "No patient stands twice in one part under two names"
+    return _duplicates(study, claim, across=False)
+
+
+def _duplicates(study: Study, claim: str, *, across: bool) -> Check:
+    section, consequence = "sec-integrity-duplicates", "withhold" if across else "caution"
+    found = pairs(study)
+    if found is None:
+        return Check(claim, "not applicable", "neither features nor images were compared", section, "", consequence)
+    own = found[(found["part_a"] != found["part_b"]) == across]
+    distinct = own.drop_duplicates(["case_a", "case_b"])
+    kinds = [f"{n} by {kind}" for kind, n in own["kind"].value_counts(sort=False).items()]
+    seen = f"{prose.count(len(distinct), 'pair')} of patients ({prose.listing(kinds)})" if len(own) else "no such pair"
+    return Check(claim, verdict(own.empty, consequence), seen, section, "no pair", consequence)
+
+
+def _voxels(study: Study) -> Check:
+    """Texture is the order of voxels: shuffled within the lesion it is gone, shuffled outside it is untouched."""
+    claim, section = "What the lesion's texture tells is gone when its voxels are shuffled", "sec-integrity-voxels"
+    found = table(study, "controls")
+    if found is None or found.empty:
+        return Check(claim, "not applicable", "no images with shuffled voxels were measured", section, "", "caution")
+    told, good = [], True
+    for _, own in found.groupby(["endpoint", "model"], sort=False):
+        for sentence, holds in _control(own.set_index("control")):
+            told.append(sentence)
+            good &= holds
+    limit = "at least half of what lay above chance is lost when shuffled within, and no AUC below the original's outside"
+    return Check(claim, verdict(good, "caution"), "; ".join(told), section, limit, "caution")
+
+
+def _control(own: pd.DataFrame) -> Iterator[tuple[str, bool]]:
+    """What one model's AUC came to in each control, and whether that is as it should be."""
+    original = float(own.loc["original", "auc"])
+    name = prose.model_inline(str(own["model"].iloc[0]))
+    above = original - 0.5
+    for control in [c for c in own.index if c != "original"]:
+        area, low, high = (float(v) for v in own.loc[control, ["auc", "low", "high"]])
+        told = f"{name}, {control}: AUC {prose.interval(area, low, high)}, before {prose.number(original)}"
+        if above <= 0 or not np.isfinite(area):
+            yield f"{told} (nothing to lose)", True
+        else:
+            kept = (area - 0.5) / above
+            yield told, kept < 0.5 if "within" in str(control) else high >= original
