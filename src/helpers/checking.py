@@ -17,6 +17,7 @@ def check(study_name: str, *, overrides: tuple[str, ...] = ()) -> Iterator[str]:
     study = studies.load(study_name, overrides=overrides)
     yield f"Study {study.name}: {study.parameters.title}"
     yield f"Enters at {study.entry}; runs {prose.listing(study.parameters.notebooks)}"
+    yield from _contest(study)
     yield from _networks(study)
     enrolled = enroll.enroll(study)
     yield from _cohort(study, enrolled)
@@ -25,6 +26,20 @@ def check(study_name: str, *, overrides: tuple[str, ...] = ()) -> Iterator[str]:
     if study.parameters.cohort.readings:
         yield from _readings(study, enrolled)
     yield "Nothing was written."
+
+
+def _contest(study: Study) -> Iterator[str]:
+    """How many contenders there would be. Raises RadiogramError for names that clash."""
+    if "05_contest" not in study.parameters.notebooks:
+        return
+    from helpers.learning.contest import running
+
+    running.require_names(study.parameters)
+    settings, folds = study.parameters.contest, study.parameters.modeling.folds
+    yield (
+        f"Contest: {prose.count(len(settings.inputs), 'input')} by {prose.count(len(settings.classifiers), 'classifier')}, each tuned "
+        f"in {prose.count(settings.folds, 'inner fold')} of {prose.count(folds, 'outer fold')} and of all training patients"
+    )
 
 
 def _networks(study: Study) -> Iterator[str]:

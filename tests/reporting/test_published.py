@@ -37,7 +37,7 @@ def test_every_section_has_an_entry_a_file_and_a_work_in_the_bibliography(entrie
 
 
 def test_values_are_those_of_the_abstracts(entries):
-    """Typed again from the papers' abstracts: Sci Rep 2025 17133, Front Oncol 2025 1573700, PLOS ONE pone.0351757."""
+    """Typed again from the abstracts: Sci Rep 2025 17133, Front Oncol 2025 1573700, pone.0351757, Clin Exp Metastasis 42:30."""
     found = {
         (name, row["model"], row["endpoint"], row["part"]): {m: row[m] for m in published.METRICS if m in row}
         for name, entry in entries.items()
@@ -49,6 +49,7 @@ def test_values_are_those_of_the_abstracts(entries):
     }  # fmt: skip
     assert found["cnn3d", "MresNet", "necrosis", "test"] == {"sensitivity": 0.56, "specificity": 0.98}
     assert found["cnn3d", "Vgg16", "necrosis", "test"]["auc"] == 0.70
+    assert found["npc", "Model II by random forest on T2", "recurrence", "test"] == {"auc": 0.87}
     aucs = [found["idh-ki67", "multimodal model", e, p]["auc"] for e in ("idh", "ki67_high") for p in ("train", "test")]
     assert aucs == [0.901, 0.883, 0.939, 0.924]
 
@@ -57,6 +58,7 @@ def test_each_value_stands_beside_the_model_that_the_shipped_study_calls_so(entr
     for name, entry in entries.items():
         parameters = studies.load(name).parameters
         known = {m.name for m in (*parameters.networks.models, *parameters.networks.fusions)}
+        known |= {each.name for each in parameters.contest.inputs} if "05_contest" in parameters.notebooks else set()
         endpoints = {e.name for e in parameters.cohort.endpoints}
         assert {row["beside"] for row in entry["rows"]} <= known
         assert {row["endpoint"] for row in entry["rows"]} <= endpoints
@@ -69,14 +71,19 @@ def test_a_row_a_measure_with_this_runs_interval_or_that_there_is_none(entries):
     assert {row[-1] for row in published._rows(reported, scores("other", "necrosis"))} == {"not in this run"}
 
 
+def test_a_paper_that_names_inputs_and_classifier_stands_beside_that_contender(entries):
+    rows = published._rows(entries["npc"]["rows"][0], scores("Model II T2, random forest", "recurrence"))
+    assert rows[0][-2:] == ("0.87", "0.90 (0.80 to 0.95)")
+
+
 def test_three_digits_stay_three(entries):
     rows = published._rows(entries["ssl-fusion"]["rows"][0], scores("Guided", "progression"))
     assert rows[0][-2] == "0.753"
 
 
 def test_a_section_without_an_entry_is_refused():
-    with pytest.raises(RadiogramError, match="published.yml has no entry npc"):
-        published._entry("npc")
+    with pytest.raises(RadiogramError, match="published.yml has no entry other"):
+        published._entry("other")
 
 
 @pytest.mark.parametrize("name", ["cnn3d", "idh-ki67", "ssl-fusion"])

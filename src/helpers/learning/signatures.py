@@ -89,13 +89,17 @@ class FeatureSignature(Signature):
         )
         return super().to_json() | moved
 
-    def _values(self, rows: Rows) -> FloatArray:
+    def _selected(self, rows: Rows) -> FloatArray:
+        """Selected features (n, k) as the LASSO saw them: standardized, the training mean for a missing value."""
         table = self.coefficients
         if self.harmonizer is not None:
             rows = self.harmonizer.harmonized(rows, table["feature"])
         raw = rows.features.reindex(columns=table["feature"]).to_numpy(dtype=np.float64)
         values = (raw - table["mean"].to_numpy()) / table["sd"].to_numpy()
-        terms = np.where(np.isfinite(values), values, 0.0) * table["coefficient"].to_numpy()
+        return np.where(np.isfinite(values), values, 0.0)
+
+    def _values(self, rows: Rows) -> FloatArray:
+        terms = self._selected(rows) * self.coefficients["coefficient"].to_numpy()
         # Summed row by row, so that a score never depends on which other rows are scored with it.
         return self.intercept + terms.sum(axis=1)
 

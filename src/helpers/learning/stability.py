@@ -34,7 +34,7 @@ class Gate(Fitted):
 
 
 def gate(rows: Rows, names: list[str], *, selection: Selection) -> Gate | None:
-    """Gate over the named features; None when selection.reproducibility is none.
+    """Gate over the named features; None when selection.reproducibility is none, or when no feature is left to judge.
 
     ICC(A,1): two-way random, absolute agreement, single measurement (McGraw & Wong 1996,
     doi 10.1037/1082-989X.1.1.30), judged on the low bound or the estimate. A feature that is not finite in
@@ -42,7 +42,7 @@ def gate(rows: Rows, names: list[str], *, selection: Selection) -> Gate | None:
     train and when fewer than 5 cases were measured twice.
     """
     require_training(rows, "reproducibility gate")
-    if selection.reproducibility == "none":
+    if selection.reproducibility == "none" or not names:
         return None
     ratings, cases = _ratings(rows, names, selection=selection)
     found = icc(ratings, form="A,1")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from helpers.learning.clinical import Coding, coding
 from helpers.learning.fitted import Fitted, FloatArray
@@ -17,12 +16,17 @@ from helpers.parameters import ContestInput
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Design(Fitted):
-    """Columns of an input and their scale; `features` has feature, mean and sd, `mean` and `sd` are of the coded variables."""
+    """Selections of an input's blocks, and its coded variables with their scale; `sd` is 0 where a variable never varied."""
 
-    features: pd.DataFrame
+    selections: tuple[FeatureSignature, ...]
     coding: Coding
     mean: FloatArray
     sd: FloatArray
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features read; one that two blocks share is read once."""
+        return list(dict.fromkeys(name for each in self.selections for name in each.coefficients["feature"]))
 
     @property
     def columns(self) -> int:
@@ -39,12 +43,12 @@ class Design(Fitted):
         return self._matrix(rows)
 
     def _matrix(self, rows: Rows) -> FloatArray:
-        """A value that is missing is the training mean's; a variable that never varied in training is left out."""
-        raw = rows.features.reindex(columns=self.features["feature"]).to_numpy(dtype=np.float64)
-        values = (raw - self.features["mean"].to_numpy()) / self.features["sd"].to_numpy()
+        columns = {}
+        for each in self.selections:
+            columns |= dict(zip(each.coefficients["feature"], each._selected(rows).T, strict=True))
         varying = self.sd > 0
         coded = (self.coding._design(rows)[:, varying] - self.mean[varying]) / self.sd[varying]
-        return np.hstack([np.where(np.isfinite(values), values, 0.0), coded])
+        return np.column_stack([np.empty((len(rows), 0)), *columns.values(), coded])
 
 
 def fit(each: ContestInput, rows: Rows, chosen: Mapping[str, FeatureSignature]) -> Design:
@@ -53,14 +57,13 @@ def fit(each: ContestInput, rows: Rows, chosen: Mapping[str, FeatureSignature]) 
     Raises RadiogramError for rows outside part train, and for a selection that was learned from others.
     """
     require_training(rows, f"design of {each.name}")
-    tables = [chosen[block].coefficients[["feature", "mean", "sd"]] for block in each.blocks]
-    for block in each.blocks:
-        chosen[block].require_seen(rows)
-    nothing = pd.DataFrame({"feature": pd.Series(dtype=object), "mean": pd.Series(dtype=float), "sd": []})
-    filled = [table for table in tables if len(table)]
-    features = pd.concat(filled, ignore_index=True).drop_duplicates("feature") if filled else nothing
+    selections = tuple(chosen[block] for block in each.blocks)
+    for selection in selections:
+        selection.require_seen(rows)
     coded = coding(rows, None if each.clinical else ())
     values = coded.apparent(rows)
     mean, sd = values.mean(axis=0), values.std(axis=0)
     sd = np.where(sd > 1e-12 * np.maximum(np.abs(mean), 1.0), sd, 0.0)
-    return Design(what=f"design of {each.name}", seen=rows.patients, features=features, coding=coded, mean=mean, sd=sd)
+    return Design(
+        what=f"design of {each.name}", seen=rows.patients, selections=selections, coding=coded, mean=mean, sd=sd
+    )
