@@ -154,7 +154,11 @@ class Selection(Group):
     reproducibility: Literal["reader", "perturbation", "none"]
     icc_threshold: Fraction
     icc_bound: Literal["low", "estimate"]
+    univariate: Literal["none", "mannwhitney", "t"]
+    univariate_fdr: Fraction
     redundancy: Annotated[float, Field(gt=0, le=1)]
+    mrmr: Count | None
+    mrmr_criterion: Literal["FCQ", "FCD", "MIQ", "MID"]
     lasso_folds: Annotated[int, Field(ge=3)]
     lasso_rule: Literal["1se", "min"]
     lasso_path: Annotated[int, Field(ge=10)]

@@ -196,6 +196,14 @@ DECLARED: dict[str, Columns] = {
         "a training case: its prediction, how refitted models spread around it, and the share of them that call it otherwise",
         ("endpoint", "model", "case", "probability", "low", "high", "error", "flips"),
     ),
+    "mask_uncertainty": Columns(
+        "a case x model: risk by its first mask, least and greatest over its masks, and the other masks that call it otherwise",
+        ("endpoint", "model", "case", "part", "probability", "low", "high", "masks", "flips"),
+    ),
+    "mask_agreement": Columns(
+        "a model in a part: share of patients whose call another mask changes, and how the risk itself agrees between masks",
+        ("endpoint", "model", "part", "n", "masks", "flipped", "estimate", "low", "high", "mask_sd", "icc", "icc_low", "icc_high"),
+    ),
     "selection_frequency": Columns(
         "a feature and the share of bootstrap samples whose selection kept it",
         ("endpoint", "signature", "feature", "frequency", "in_final", "replicates"),

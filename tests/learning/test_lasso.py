@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import Lasso, LogisticRegression
 
 from helpers.learning import lasso, selection
 
@@ -66,6 +66,58 @@ def test_test_deviance_is_that_printed_in_the_glmnet_vignette(shared_data):
     predictor = lasso.solve(x[:70], y[:70], lambdas).linear_predictor(x[70:])
     deviance = lasso._deviance(y[70:], predictor)
     np.testing.assert_allclose(deviance[:2], [1.3877348, 0.8612331], atol=2e-5)
+
+
+@pytest.fixture
+def quickstart(shared_data):
+    """QuickStartExample of glmnet: columns scaled by the population SD, as given, and the outcome."""
+    table = pd.read_csv(shared_data / "statistics" / "glmnet_quickstart.csv")
+    x = table.drop(columns="y").to_numpy()
+    return (x - x.mean(axis=0)) / x.std(axis=0), x, table["y"].to_numpy()
+
+
+# lambda: what coef() prints, the intercept at 0.
+PRINTED = {
+    0.1: {0: 0.150928072, 1: 1.320597195, 3: 0.675110234, 5: -0.817411518, 6: 0.521436671, 7: 0.004829335},
+    0.5: {0: 0.2613110, 1: 1.0055470, 3: 0.2677140, 5: -0.4476485, 6: 0.2379287, 14: -0.8230862, 20: -0.5553675},
+}
+
+
+@pytest.mark.parametrize(("penalty", "tolerance"), [(0.1, 3e-5), (0.5, 2e-5)])
+def test_the_gaussian_path_has_the_coefficients_that_glmnet_prints(quickstart, penalty, tolerance):
+    """At lambda .5 glmnet prints its exact solution. At .1 it stops up to 3e-5 short of it: see the next test."""
+    scaled, x, y = quickstart
+    path = lasso.solve(scaled, y, np.array([penalty]), family="gaussian")
+    found = path.coefficients[0] / x.std(axis=0)
+    values = np.r_[path.intercepts[0] - found @ x.mean(axis=0), found]
+    for position, expected in PRINTED[penalty].items():
+        assert values[position] == pytest.approx(expected, abs=tolerance)
+
+
+def test_what_glmnet_prints_at_its_own_tolerance_is_farther_from_the_optimum_than_ours(quickstart):
+    scaled, x, y = quickstart
+    path = lasso.solve(scaled, y, np.array([0.1]), family="gaussian")
+    printed = path.coefficients[0] / x.std(axis=0)
+    printed[[0, 2, 4, 5, 6]] = [PRINTED[0.1][j] for j in (1, 3, 5, 6, 7)]
+
+    def objective(beta, intercept):
+        return ((y - intercept - scaled @ beta) ** 2).mean() / 2 + 0.1 * np.abs(beta).sum()
+
+    theirs = PRINTED[0.1][0] + printed @ x.mean(axis=0)
+    assert objective(path.coefficients[0], path.intercepts[0]) < objective(printed * x.std(axis=0), theirs)
+
+
+def test_the_gaussian_path_is_that_of_scikit_learn_and_ends_at_an_outcome_without_spread():
+    x, _ = correlated(60, 90)
+    y = x[:, :4] @ np.array([3.0, -2.0, 1.0, 0.5]) + np.random.default_rng(0).normal(size=60)
+    lambdas = lasso.lambda_sequence(x, y, length=25)
+    ours = lasso.solve(x, y, lambdas, family="gaussian")
+    for k in (0, 10, 24):
+        theirs = Lasso(alpha=lambdas[k], tol=1e-12, max_iter=100_000).fit(x, y)
+        np.testing.assert_allclose(ours.coefficients[k], theirs.coef_, atol=1e-4)
+    flat = lasso.solve(x, np.full(60, 2.5), lambdas, family="gaussian")
+    assert not flat.coefficients.any()
+    assert (flat.intercepts == 2.5).all()
 
 
 def test_the_deviance_curve_is_the_mean_over_folds_weighted_by_size():

@@ -39,7 +39,7 @@ def _dot(a, b):  # four sums, so that the compiler may use vector registers with
 
 
 @njit(cache=True)
-def _weighted_square(a, w):
+def weighted_square(a, w):
     n = a.size
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
     i = 0
@@ -148,7 +148,7 @@ def _leap(xt, nonzero, beta, residual, weight, total, intercept, lam):
 
 
 @njit(cache=True)
-def _weighted(xt, members, beta, curvature, residual, weight, intercept, lam, tolerance):
+def weighted_descent(xt, members, beta, curvature, residual, weight, intercept, lam, tolerance):
     """Coordinate descent of the weighted problem: all members, then those not zero until still, and again.
 
     Where sweeps creep, Newton steps over the coefficients that are not zero end the matter.
@@ -192,10 +192,10 @@ def _reweighted(xt, y, members, beta, intercept, eta, lam, tolerance):
             weight[i] = max(p * (1.0 - p), LEAST_WEIGHT)
             residual[i] = y[i] - p
         for j in members:
-            curvature[j] = _weighted_square(xt[j], weight) / n
+            curvature[j] = weighted_square(xt[j], weight) / n
         old, old_intercept, old_eta = beta[members], intercept, eta.copy()
         inner = max(tolerance, LOOSENESS * moved)
-        intercept = _weighted(xt, members, beta, curvature, residual, weight, intercept, lam, inner)
+        intercept = weighted_descent(xt, members, beta, curvature, residual, weight, intercept, lam, inner)
         _predictor(xt, members, beta, intercept, eta)
         after = _objective(y, eta, beta, members, lam)
         while after > before + 1e-12 and np.abs(eta - old_eta).max() > 1e-9:

@@ -2,7 +2,9 @@
 
 Objective -(1/n) log-likelihood + lambda * sum |beta_j| on features standardized with the population SD, intercept
 unpenalized (Friedman, Hastie & Tibshirani 2010, doi 10.18637/jss.v033.i01). scikit-learn's
-LogisticRegression(l1_ratio=1, solver="saga", C=1 / (n * lambda)) has the same solution.
+LogisticRegression(l1_ratio=1, solver="saga", C=1 / (n * lambda)) has the same solution. Family gaussian is the same for a
+continuous outcome: half the mean squared error takes the place of the log-likelihood, the mean squared error that of the
+deviance.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from helpers.learning import coordinate, folds
+from helpers.learning import coordinate, folds, least_squares
 from helpers.learning.fitted import Fitted, FloatArray
 from helpers.learning.folds import IntArray
 from helpers.learning.rows import Rows, require_training
@@ -24,6 +26,8 @@ PATH_TOLERANCE = 1e-12
 FOLD_TOLERANCE = 1e-8
 # Probabilities are kept this far from 0 and 1 in the deviance of a fold, as in cv.glmnet.
 LEAST_PROBABILITY = 1e-5
+# Where no feature tells anything the path starts here.
+LEAST_LAMBDA = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,7 @@ class Path:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Mean binomial deviance (l,) over the folds and its standard error (l,)."""
+    """Mean deviance (l,) over the folds and its standard error (l,)."""
 
     deviance: FloatArray
     standard_error: FloatArray
@@ -54,18 +58,31 @@ class Curve:
 def lambda_sequence(x: FloatArray, y: FloatArray, *, length: int) -> FloatArray:
     """From the smallest lambda that keeps nothing down to 1e-4 of it (n > p) or 1e-2, evenly in the logarithm."""
     n, p = x.shape
-    largest = np.abs(x.T @ (y - y.mean())).max() / n
+    largest = max(np.abs(x.T @ (y - y.mean())).max() / n, LEAST_LAMBDA)
     return np.geomspace(largest, largest * (1e-4 if n > p else 1e-2), length)
 
 
-def solve(x: FloatArray, y: FloatArray, lambdas: FloatArray, *, tolerance: float = PATH_TOLERANCE) -> Path:
-    """The path for standardized x (n, p) and y (n,) of 0 and 1, both present, along decreasing lambdas (l,)."""
+def solve(
+    x: FloatArray,
+    y: FloatArray,
+    lambdas: FloatArray,
+    *,
+    tolerance: float = PATH_TOLERANCE,
+    family: str = "binomial",
+) -> Path:
+    """The path for standardized x (n, p) along decreasing lambdas (l,).
+
+    y (n,) is of 0 and 1, both present, for family binomial, and of numbers for gaussian.
+    """
     transposed = np.ascontiguousarray(x.T, dtype=np.float64)
-    found = coordinate.path(transposed, y.astype(np.float64), lambdas.astype(np.float64), tolerance)
+    core = coordinate if family == "binomial" else least_squares
+    found = core.path(transposed, y.astype(np.float64), lambdas.astype(np.float64), tolerance)
     return Path(lambdas, *found)
 
 
-def cross_validate(x: FloatArray, y: FloatArray, lambdas: FloatArray, *, fold: IntArray) -> Curve:
+def cross_validate(
+    x: FloatArray, y: FloatArray, lambdas: FloatArray, *, fold: IntArray, family: str = "binomial"
+) -> Curve:
     """Deviance along the lambdas of the whole data, standardized again in every fold; as cv.glmnet weights it."""
     deviances, sizes = [], []
     for k in np.unique(fold):
@@ -73,8 +90,10 @@ def cross_validate(x: FloatArray, y: FloatArray, lambdas: FloatArray, *, fold: I
         mean, sd = x[~held].mean(axis=0), x[~held].std(axis=0)
         # A feature constant in this fold's rows has nothing to tell here.
         sd = np.where(sd > 1e-12, sd, np.inf)
-        fitted = solve((x[~held] - mean) / sd, y[~held], lambdas, tolerance=FOLD_TOLERANCE)
-        deviances.append(_deviance(y[held], fitted.linear_predictor((x[held] - mean) / sd)))
+        fitted = solve((x[~held] - mean) / sd, y[~held], lambdas, tolerance=FOLD_TOLERANCE, family=family)
+        predictor = fitted.linear_predictor((x[held] - mean) / sd)
+        measure = _deviance if family == "binomial" else _squared_error
+        deviances.append(measure(y[held], predictor))
         sizes.append(held.sum())
     by_fold, weight = np.array(deviances), np.array(sizes) / np.sum(sizes)
     mean = weight @ by_fold
@@ -86,6 +105,10 @@ def _deviance(y: FloatArray, linear_predictor: FloatArray) -> FloatArray:
     """Mean -2 log-likelihood (l,) of y (n,) at a linear predictor (l, n)."""
     p = np.clip(expit(linear_predictor), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     return -2 * np.where(y == 1, np.log(p), np.log1p(-p)).mean(axis=1)
+
+
+def _squared_error(y: FloatArray, predicted: FloatArray) -> FloatArray:
+    return ((y - predicted) ** 2).mean(axis=1)
 
 
 def choose(curve: Curve, *, rule: str) -> int:

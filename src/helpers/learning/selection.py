@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from helpers.learning import relevance
 from helpers.learning.fitted import Fitted, FloatArray
 from helpers.learning.rows import Rows, require_training
+
+BoolArray = NDArray[np.bool_]
 
 # A feature with one value in this share of the rows says nothing about the others.
 MOST_SHARED = 0.95
@@ -22,13 +26,23 @@ BLOCK = 256
 def usable(rows: Rows, names: list[str]) -> list[str]:
     """Features finite in every training row, whose commonest value fills less than 95 % of them."""
     require_training(rows, "filter of constant features")
-    values = rows.features[names].to_numpy()
+    return _named(names, varying(rows.features[names].to_numpy()))
+
+
+def varying(values: FloatArray) -> BoolArray:
+    """Columns of values (n, p) that are finite in every row and whose commonest value fills less than 95 % of them."""
+    if not len(values):
+        return np.zeros(values.shape[1], dtype=bool)
     finite = np.isfinite(values).all(axis=0)
     ordered = np.sort(np.where(finite, values, 0.0), axis=0)
-    run = int(np.ceil(MOST_SHARED * len(rows)))
-    shared = (ordered[run - 1 :] == ordered[: len(rows) - run + 1]).any(axis=0)
+    run = int(np.ceil(MOST_SHARED * len(values)))
+    shared = (ordered[run - 1 :] == ordered[: len(values) - run + 1]).any(axis=0)
     spread = ordered.std(axis=0) > LEAST_SPREAD * np.abs(ordered.mean(axis=0))
-    return [name for name, good in zip(names, finite & ~shared & spread, strict=True) if good]
+    return finite & ~shared & spread
+
+
+def _named(names: list[str], kept: BoolArray) -> list[str]:
+    return [name for name, good in zip(names, kept, strict=True) if good]
 
 
 def distinct(rows: Rows, names: list[str], *, limit: float, icc: Mapping[str, float] | None = None) -> list[str]:
@@ -38,14 +52,35 @@ def distinct(rows: Rows, names: list[str], *, limit: float, icc: Mapping[str, fl
     (largest distance of its AUC from 0.5), else the first by name.
     """
     require_training(rows, "redundancy filter")
-    if not names:
-        return []
-    ranks = rankdata(rows.features[names].to_numpy(), axis=0)
-    relevance = _relevance(ranks, rows.truth)
     agreement = np.array([(icc or {}).get(name, 0.0) for name in names])
-    order = np.lexsort((np.array(names), -relevance, -agreement))
-    kept = set(order[_greedy(ranks[:, order], limit=limit)].tolist())
-    return [name for i, name in enumerate(names) if i in kept]
+    values = rows.features[names].to_numpy()
+    return _named(names, apart(values, rows.truth, limit=limit, agreement=agreement, names=names))
+
+
+def apart(
+    values: FloatArray, truth: np.ndarray, *, limit: float, agreement: FloatArray, names: Sequence[str]
+) -> BoolArray:
+    """Columns of values (n, p) left as `distinct` says, from truth (n,) of 0 and 1, agreement (p,) and names (p,)."""
+    kept = np.zeros(len(names), dtype=bool)
+    if kept.size:
+        ranks = rankdata(values, axis=0)
+        order = np.lexsort((np.array(names), -_relevance(ranks, truth), -agreement))
+        kept[order[_greedy(ranks[:, order], limit=limit)]] = True
+    return kept
+
+
+def associated(rows: Rows, names: list[str], *, test: str, fdr: float) -> list[str]:
+    """Features that differ between the classes by `test`, at that false discovery rate: see `relevance`."""
+    require_training(rows, "univariate filter")
+    p = relevance.p_values(rows.features[names].to_numpy(), rows.truth, test=test)
+    return _named(names, relevance.discoveries(p, fdr=fdr))
+
+
+def relevant(rows: Rows, names: list[str], *, count: int, criterion: str) -> list[str]:
+    """The `count` features that mRMR takes first by `criterion`, in the order of `names`: see `relevance`."""
+    require_training(rows, "mRMR")
+    first = relevance.mrmr(rows.features[names].to_numpy(), rows.truth, count=count, criterion=criterion)
+    return [names[j] for j in sorted(first)]
 
 
 def _relevance(ranks: FloatArray, truth: np.ndarray) -> FloatArray:

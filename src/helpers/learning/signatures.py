@@ -20,7 +20,7 @@ from helpers.learning.regression import Regression
 from helpers.learning.rows import Rows, require_training
 from helpers.learning.selection import Scaler
 from helpers.learning.stability import Gate
-from helpers.parameters import Parameters
+from helpers.parameters import Parameters, Selection
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -162,19 +162,12 @@ def require_material(name: str, rows: Rows) -> None:
 
 def _from_features(name: str, rows: Rows, *, parameters: Parameters, seed: int) -> FeatureSignature:
     rules = parameters.selection
-    names = rows.names(name)
-    usable = selection.usable(rows, names)
-    gate = stability.gate(rows, usable, selection=rules)
-    stable = usable if gate is None else gate.kept
-    distinct = selection.distinct(rows, stable, limit=rules.redundancy, icc=gate.icc if gate else None)
-    scaler = selection.scaler(rows, distinct)
+    left, steps, gate = _screened(rows, rows.names(name), rules=rules)
+    scaler = selection.scaler(rows, left)
     options = {"lasso_folds": rules.lasso_folds, "length": rules.lasso_path, "rule": rules.lasso_rule, "seed": seed}
-    fitted = lasso(rows, scaler, **options) if distinct else None
+    fitted = lasso(rows, scaler, **options) if left else None
     kept = int((fitted.coefficients != 0).sum()) if fitted else 0
-    steps = {"extracted": len(names), "finite and varying": len(usable), "reproducible": len(stable)}
-    steps |= {"not redundant": len(distinct), "LASSO" if kept else "LASSO: none, intercept only": kept}
-    if gate is None:
-        del steps["reproducible"]
+    steps["LASSO" if kept else "LASSO: none, intercept only"] = kept
     return FeatureSignature(
         what=f"{name} signature",
         seen=rows.patients,
@@ -185,6 +178,25 @@ def _from_features(name: str, rows: Rows, *, parameters: Parameters, seed: int) 
         lasso=fitted,
         intercept=fitted.intercept if fitted else float(logit(rows.truth.mean())),
     )
+
+
+def _screened(rows: Rows, names: list[str], *, rules: Selection) -> tuple[list[str], dict[str, int], Gate | None]:
+    """Features left before the LASSO, how many each step left, and the reproducibility gate if there is one."""
+    left = selection.usable(rows, names)
+    steps = {"extracted": len(names), "finite and varying": len(left)}
+    gate = stability.gate(rows, left, selection=rules)
+    if gate is not None:
+        left = gate.kept
+        steps["reproducible"] = len(left)
+    if rules.univariate != "none":
+        left = selection.associated(rows, left, test=rules.univariate, fdr=rules.univariate_fdr)
+        steps["univariate test"] = len(left)
+    left = selection.distinct(rows, left, limit=rules.redundancy, icc=gate.icc if gate else None)
+    steps["not redundant"] = len(left)
+    if rules.mrmr is not None:
+        left = selection.relevant(rows, left, count=rules.mrmr, criterion=rules.mrmr_criterion)
+        steps[f"mRMR ({rules.mrmr_criterion})"] = len(left)
+    return left, steps, gate
 
 
 def _clinical(rows: Rows) -> ClinicalSignature:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from helpers.errors import RadiogramError
-from helpers.learning.fitted import Fitted
+from helpers.learning.fitted import Fitted, FloatArray
 from helpers.learning.rows import Rows, require_training
 from helpers.parameters import Selection
 from helpers.statistics.agreement import icc
@@ -44,11 +45,24 @@ def gate(rows: Rows, names: list[str], *, selection: Selection) -> Gate | None:
     require_training(rows, "reproducibility gate")
     if selection.reproducibility == "none" or not names:
         return None
-    ratings, cases = _ratings(rows, names, selection=selection)
+    require_repeats(rows, selection=selection)
+    readers = [rows.features[names].to_numpy(), *(frame[names].to_numpy() for frame in rows.repeats)]
+    ratings, cases = measured_again(readers)
+    if cases < FEWEST_CASES:
+        raise RadiogramError(
+            f"Only {cases} of {len(rows)} training cases were measured twice, too few for an ICC: "
+            "set selection.reproducibility=none, or measure more."
+        )
+    table = judged(ratings, names, threshold=selection.icc_threshold, bound=selection.icc_bound)
+    return Gate(what="reproducibility gate", seen=rows.patients, table=table, cases=cases)
+
+
+def judged(ratings: FloatArray, names: Sequence[str], *, threshold: float, bound: str) -> pd.DataFrame:
+    """feature, icc, low, high, kept from ratings (features, cases, readers); bound is low or estimate."""
     found = icc(ratings, form="A,1")
     table = pd.DataFrame({"feature": names, "icc": found.estimate, "low": found.low, "high": found.high})
-    table["kept"] = table["low" if selection.icc_bound == "low" else "icc"] >= selection.icc_threshold
-    return Gate(what="reproducibility gate", seen=rows.patients, table=table, cases=cases)
+    table["kept"] = table["low" if bound == "low" else "icc"] >= threshold
+    return table
 
 
 def require_repeats(rows: Rows, *, selection: Selection) -> None:
@@ -62,17 +76,9 @@ def require_repeats(rows: Rows, *, selection: Selection) -> None:
     )
 
 
-def _ratings(rows: Rows, names: list[str], *, selection: Selection) -> tuple[np.ndarray, int]:
-    """(features, cases measured by all readers, readers) and that number of cases."""
-    require_repeats(rows, selection=selection)
-    readers = [rows.features[names].to_numpy(), *(frame[names].to_numpy() for frame in rows.repeats)]
+def measured_again(readers: Sequence[FloatArray]) -> tuple[FloatArray, int]:
+    """Ratings (features, cases measured by all readers, readers) from each reader's (n, p), and that number of cases."""
     measured = np.logical_and.reduce([~np.isnan(values).all(axis=1) for values in readers])
-    cases = int(measured.sum())
-    if cases < FEWEST_CASES:
-        raise RadiogramError(
-            f"Only {cases} of {len(rows)} training cases were measured twice, too few for an ICC: "
-            "set selection.reproducibility=none, or measure more."
-        )
     # Features lie next to each other in memory, so that sums over cases and readers run along whole rows of features.
     ratings = np.stack([values[measured] for values in readers]).transpose(2, 1, 0)
-    return np.where(np.isfinite(ratings), ratings, np.nan), cases
+    return np.where(np.isfinite(ratings), ratings, np.nan), int(measured.sum())

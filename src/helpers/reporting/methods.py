@@ -10,7 +10,7 @@ from helpers import prose
 from helpers.cohort import enroll
 from helpers.imaging import deep
 from helpers.imaging.radiomics import choice
-from helpers.parameters import Cohort, Parameters
+from helpers.parameters import Cohort, Parameters, Selection
 from helpers.reporting import methods_contest, methods_images, methods_networks, methods_statistics
 from helpers.study import Study
 
@@ -174,7 +174,9 @@ def _selection(parameters: Parameters) -> str:
         "Everything in this paragraph was learned from training patients, and learned anew in every fold.",
         "Features that were not finite or hardly varied were dropped.",
         _gate(parameters),
+        _univariate(rules),
         f"Of two features with an absolute Spearman correlation above {rules.redundancy:g} one was dropped.",
+        _mrmr(rules),
         f"The rest were standardized and entered a LASSO logistic regression [@friedman2010] with {rules.lasso_folds}-fold "
         f"cross-validation over {rules.lasso_path} values of lambda, of which {_lasso_rule(rules.lasso_rule)} was taken.",
     ]
@@ -192,6 +194,30 @@ def _gate(parameters: Parameters) -> str:
     return (
         f"A feature was kept if {judged} of its intraclass correlation ICC(A,1) [@koo2016] between {masks} was at least "
         f"{rules.icc_threshold:g}."
+    )
+
+
+def _univariate(rules: Selection) -> str:
+    if rules.univariate == "none":
+        return ""
+    test = {"mannwhitney": "the Mann-Whitney test", "t": "Welch's t test"}[rules.univariate]
+    return (
+        f"Features were kept that differed between patients with and without the endpoint by {test}, at a false discovery rate of "
+        f"{rules.univariate_fdr:g} [@benjamini1995]."
+    )
+
+
+def _mrmr(rules: Selection) -> str:
+    """The criterion by its name and in words: a report must say which of the mRMR it was."""
+    if rules.mrmr is None:
+        return ""
+    relevance, redundancy = "F statistic", "mean absolute Pearson correlation"
+    if rules.mrmr_criterion.startswith("MI"):
+        relevance, redundancy = "mutual information with the endpoint", "mean mutual information"
+    how = "divided by" if rules.mrmr_criterion.endswith("Q") else "less"
+    return (
+        f"Of those, {prose.count(rules.mrmr, 'feature')} were taken by minimum redundancy, maximum relevance [@ding2005] (criterion "
+        f"{rules.mrmr_criterion}: {relevance} {how} {redundancy} with the features taken before)."
     )
 
 

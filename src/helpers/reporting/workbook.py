@@ -29,7 +29,7 @@ SHARED = (
     "scores", "comparisons", "thresholds", "roc_band", "calibration", "calibration_groups", "calibration_tests", "recalibration",
     "decision", "decision_adjusted", "decision_differences", "reclassification", "reclassification_table", "subgroups",
     "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
-    "contest", "families",
+    "contest", "families", "mask_agreement",
     "architectures", "training", "seed_scores", "pretraining", "probe", "randomization",
     "reader_scores", "reader_comparisons", "reader_agreement", "switches", "permutation", "canaries", "recipe", "plausibility",
 )  # fmt: skip
@@ -37,7 +37,7 @@ CREATED = datetime(2000, 1, 1)  # a fixed date: the same run gives the same byte
 P_VALUES = ("p", "p_holm")
 FINE = ("coefficient", "standard_error", "threshold")
 FREE = ("mean", "sd", "minimum", "maximum", "needed", "available")  # of any size, from 0.0001 to a million
-COUNTS = ("n", "count", "cases", "replicates", "features")
+COUNTS = ("n", "count", "cases", "replicates", "features", "masks", "flipped")
 NARROWEST, WIDEST, TOLD = 8, 60, 110  # widths of columns, in characters
 LINE = 15  # points a line is high
 FORMATS = {
