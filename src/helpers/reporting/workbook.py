@@ -30,7 +30,7 @@ SHARED = (
     "decision", "decision_adjusted", "decision_differences", "reclassification", "reclassification_table", "subgroups",
     "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
     "architectures", "training", "seed_scores", "pretraining", "probe", "randomization",
-    "reader_scores", "reader_comparisons", "reader_agreement", "switches", "plausibility",
+    "reader_scores", "reader_comparisons", "reader_agreement", "switches", "controls", "plausibility",
 )  # fmt: skip
 CREATED = datetime(2000, 1, 1)  # a fixed date: the same run gives the same bytes
 P_VALUES = ("p", "p_holm")
