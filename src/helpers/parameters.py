@@ -287,6 +287,10 @@ class Explanation(Group):
     cases: Count
 
 
+class Controls(Group):
+    voxels: tuple[Literal["inside", "outside"], ...]
+
+
 class Statistics(Group):
     level: Annotated[float, Field(gt=0.5, lt=1)]
     bootstrap: Annotated[int, Field(ge=100)]
@@ -360,6 +364,7 @@ class Parameters(Group):
     networks: Networks
     pretraining: Pretraining
     explanation: Explanation
+    controls: Controls
     statistics: Statistics
     validation: Validation
     integrity: Integrity

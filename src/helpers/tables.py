@@ -42,6 +42,18 @@ DECLARED: dict[str, Columns] = {
         ("case", "endpoint", "heterogeneity", "clinical_risk", "probability", "bayes_auc"), open=True,
     ),
     "features": Columns("a case x reader; one column a feature", ("case", "reader"), open=True),
+    "control_features": Columns(
+        "a case x control (voxels shuffled inside or outside the mask of reader1); one column a feature",
+        ("case", "control"), open=True,
+    ),
+    "controls": Columns(
+        "a model of scans as they are (control original) or with voxels shuffled; model texture has no shape and no first-order features",
+        ("control", "endpoint", "model", "part", "kind", "auc", "low", "high", "n", "events"),
+    ),
+    "duplicates": Columns(
+        "two cases of different patients whose scans are identical or nearly so; similarity is a correlation",
+        ("case_a", "case_b", "sequence", "kind", "similarity", "parts"),
+    ),
     "geometry": Columns(
         "a measured case x sequence x reader",
         ("case", "sequence", "reader", "volume_ml", "voxels", "spacing", "gray_levels", "note"),

@@ -274,6 +274,7 @@ NUMBERS = {
     },
     "preprocessing": {"steps": "T1c: z-scored.", "registration": "No sequence was moved."},
     "audit": {"sentence": "One case was recomputed with PyRadiomics."},
+    "duplicates": {"sentence": "No two scans are the same."},
     "readers": {
         "answer": "20 cases were read by 2 radiologists.", "detail": "R1: 3 calls to the better, 1 to the worse.",
         "scope": "Inference is to these 2 readers only.",

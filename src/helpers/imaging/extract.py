@@ -26,7 +26,10 @@ COPIES = 3  # of the feature table that pandas and parquet hold at once
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One row of the table `images`; `perturbation` > 0 is that perturbed copy of the mask, `brain` its brain mask or ""."""
+    """One row of the table `images`; `perturbation` > 0 is that perturbed copy of the mask, `brain` its brain mask or "".
+
+    `control` says which voxels of the scan are shuffled before it is measured: inside or outside the mask, or "".
+    """
 
     case: str
     sequence: str
@@ -35,6 +38,7 @@ class ImageRow:
     mask: str
     perturbation: int = 0
     brain: str = ""
+    control: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,17 @@ class CaseResult:
     notes: list[str] = field(default_factory=list)
 
 
-def case_features(rows: list[ImageRow], *, parameters: Parameters, store: Path) -> CaseResult:
+def case_features(
+    rows: list[ImageRow], *, parameters: Parameters, store: Path, controls: Iterable[str] = ()
+) -> CaseResult:
     """Features of one case for every reader who outlined every sequence; taken from the store where it has them.
 
+    `controls` are measured in the mask of reader1, and stand among the readers under their names.
     A bad mask of reader1, or a bad image, raises CaseError with the reason; a bad mask of another reader
     leaves that reader out of the case, with a note.
     """
     case = rows[0].case
-    rows = [*rows, *_perturbed(rows, parameters)]
+    rows = [*rows, *_perturbed(rows, parameters), *_controlled(rows, controls)]
     wanted = parameters.cohort.sequences or tuple(dict.fromkeys(row.sequence for row in rows))
     scans = scan_files(rows)
     measured: dict[tuple[str, str], sequence.Measurement] = {}
@@ -190,6 +197,11 @@ def _perturbed(rows: list[ImageRow], parameters: Parameters) -> list[ImageRow]:
         for k in range(1, parameters.imaging.perturbations + 1)
         for row in main
     ]
+
+
+def _controlled(rows: list[ImageRow], controls: Iterable[str]) -> list[ImageRow]:
+    main = [row for row in rows if row.reader == MAIN]
+    return [replace(row, reader=control, control=control) for control in controls for row in main]
 
 
 def _collect(

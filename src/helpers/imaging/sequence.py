@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,19 @@ import SimpleITK as sitk
 from threadpoolctl import threadpool_limits
 
 from helpers.errors import CaseError
-from helpers.imaging import deep, geometry, grids, labels, perturbation, placement, plan, preprocess, read, store
+from helpers.imaging import (
+    deep,
+    geometry,
+    grids,
+    labels,
+    perturbation,
+    placement,
+    plan,
+    preprocess,
+    read,
+    store,
+    voxel_controls,
+)
 from helpers.imaging.radiomics import choice, measure, reference
 from helpers.parameters import Parameters
 
@@ -105,6 +117,8 @@ def _keys(row: ImageRow, parameters: Parameters, *, files: list[str]) -> dict[st
             mode="json", exclude={"normalize", "perturbations", "mask_label", "n4"}
         ),
     }
+    if row.control:
+        content["control"] = [parameters.seed, row.control, voxel_controls.RULES]
     radiomics = {
         "settings": choice.of_sequence(row.sequence, parameters).canonical(),
         "physical": choice.physical(row.sequence, parameters),
@@ -144,7 +158,7 @@ def _compute(tasks: list[_Task], parameters: Parameters) -> list[Entries | CaseE
         try:
             ready = _ready(tasks[0].row, tasks[0].scans, parameters)
             lesions = [_lesion(task, ready, parameters) for task in tasks]
-            return _measured(tasks, lesions, ready.prepared, parameters)
+            return _by_scan(tasks, lesions, ready.prepared, parameters)
         except CaseError as error:
             return [error] * len(tasks)
 
@@ -192,6 +206,23 @@ def _lesion(task: _Task, ready: Ready, parameters: Parameters) -> Lesion | CaseE
         return CaseError(f"mask {read.shown(row.mask)} on {read.shown(drawn_on)}: {error}")
     notes = tuple(filter(None, (*ready.notes, value_note, grid_note)))
     return Lesion(mask, geometry.report(mask), notes)
+
+
+def _by_scan(
+    tasks: list[_Task], lesions: list[Lesion | CaseError], prepared: preprocess.Prepared, parameters: Parameters
+) -> list[Entries | CaseError]:
+    """Masks of the scan are measured together; each control is another scan, shuffled by its mask."""
+    found: dict[int, Entries | CaseError] = {}
+    plain = [i for i, task in enumerate(tasks) if not task.row.control]
+    for group in filter(None, (plain, *([i] for i, task in enumerate(tasks) if task.row.control))):
+        first, measured = group[0], prepared
+        if tasks[first].row.control and isinstance(lesions[first], Lesion):
+            where, mask = tasks[first].row.control, lesions[first].mask
+            scan = voxel_controls.shuffled(prepared.scan, mask, where=where, seed=parameters.seed)
+            measured = replace(prepared, scan=scan)
+        entries = _measured([tasks[i] for i in group], [lesions[i] for i in group], measured, parameters)
+        found.update(zip(group, entries, strict=True))
+    return [found[i] for i in range(len(tasks))]
 
 
 def _measured(

@@ -166,6 +166,7 @@ COLUMNS: dict[str, str] = {
     "depth": "how many layers, counted from the last, have new weights; 0 is the trained network",
     "layer": "the layer drawn anew at that depth, together with those above it",
     "similarity": "rank correlation of the saliency with the trained network's",
+    "control": "scans as they are (original), or with the voxels shuffled inside or outside the lesion's outline",
     "verdict": "plausible, look at this (possible, but asks for an explanation) or implausible (the numbers contradict each other)",
 }
 

@@ -31,7 +31,7 @@ SHARED = (
     "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
     "contest", "families", "mask_agreement",
     "architectures", "training", "seed_scores", "pretraining", "probe", "randomization",
-    "reader_scores", "reader_comparisons", "reader_agreement", "switches", "permutation", "canaries", "recipe", "plausibility",
+    "reader_scores", "reader_comparisons", "reader_agreement", "switches", "controls", "permutation", "canaries", "recipe", "plausibility",
 )  # fmt: skip
 CREATED = datetime(2000, 1, 1)  # a fixed date: the same run gives the same bytes
 P_VALUES = ("p", "p_holm")
