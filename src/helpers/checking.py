@@ -20,6 +20,7 @@ def check(study_name: str, *, overrides: tuple[str, ...] = ()) -> Iterator[str]:
     yield from _contest(study)
     yield from _networks(study)
     enrolled = enroll.enroll(study)
+    yield from _centers(study, enrolled)
     yield from _cohort(study, enrolled)
     if enrolled.images is not None:
         yield from _images(study, enrolled)
@@ -52,6 +53,16 @@ def _networks(study: Study) -> Iterator[str]:
     count = len(settings.models) * folds * settings.seeds
     yield f"Networks: {prose.listing([network.name for network in settings.models])}"
     yield f"Each is trained for {each}: {prose.count(count, 'training')} of at most {prose.count(settings.epochs, 'epoch')}"
+
+
+def _centers(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:
+    """What would be harmonized."""
+    from helpers.learning import centers
+
+    centers.require(enrolled.cases, study.parameters)
+    settings = study.parameters.harmonization
+    if settings.method != "none":
+        yield f"Features are harmonized by ComBat ({settings.prior}); features of a center not in training: {settings.unseen}"
 
 
 def _cohort(study: Study, enrolled: enroll.Enrolled) -> Iterator[str]:

@@ -267,13 +267,14 @@ def report(study_name: str, *, overrides: Sequence[str] = (), say: Callable[[str
     Raises RadiogramError for bad input and for a page that fails its inspection.
     """
     from helpers.cohort import enroll
+    from helpers.learning import centers
     from helpers.reporting import build, stage
 
     lines = "\n".join(overrides)
     study = studies.load(study_name, overrides=lines)
     stage.require_notebooks(study, reports=studies.house() / "reports")
     inputs.require_weights(study)
-    enroll.enroll(study)
+    centers.require(enroll.enroll(study).cases, study.parameters)
     study.folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with progress.relayed():

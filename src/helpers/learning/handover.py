@@ -14,6 +14,8 @@ from typing import Any
 import pandas as pd
 
 from helpers import cluster, prose
+from helpers.learning.centers_judged import EndpointCenters, judge_endpoint
+from helpers.learning.centers_traces import harmonization_endpoint
 from helpers.learning.endpoint import EndpointModels, EndpointSelection, Mapper, model_endpoint, select_endpoint
 from helpers.learning.validation import EndpointValidation, validate_endpoint
 from helpers.parameters import Parameters
@@ -50,6 +52,23 @@ def validations(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> li
     ]
 
 
+def centers(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[EndpointCenters]:
+    """Every center judged by models that never saw it, one an endpoint."""
+    options = {"parameters": study.parameters, "seed": study.parameters.seed}
+    given = (cases, features, study.tables.read("predictions"))
+    return [judge_endpoint(*given, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints]
+
+
+def harmonization(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Table `harmonization` of all endpoints, and by endpoint why there is nothing to compare, where there is not."""
+    options = {"parameters": study.parameters, "seed": study.parameters.seed}
+    given = (cases, features, study.tables.read("predictions"))
+    names = [e.name for e in study.parameters.cohort.endpoints]
+    found = {name: harmonization_endpoint(*given, endpoint=name, **options) for name in names}
+    stacked = pd.concat([table for table, _ in found.values()], ignore_index=True)
+    return study.tables.write("harmonization", stacked), {name: why for name, (_, why) in found.items() if why}
+
+
 def _thresholds(frozen: pd.DataFrame, endpoint: str) -> dict[str, float]:
     own = frozen[frozen["endpoint"] == endpoint]
     return dict(zip(own["model"], own["threshold"].astype(float), strict=True))
@@ -64,7 +83,7 @@ def _mapper(parameters: Parameters) -> Mapper | None:
 
 def write(
     study: Study,
-    learned: Sequence[EndpointSelection | EndpointModels | EndpointValidation],
+    learned: Sequence[EndpointSelection | EndpointModels | EndpointValidation | EndpointCenters],
     names: Iterable[str],
 ) -> dict[str, pd.DataFrame]:
     """Hand over the named tables, all endpoints in one; returns them by name."""

@@ -61,17 +61,18 @@ class Harmonizer(Fitted):
         return self.harmonized(rows)
 
     def harmonized(self, rows: Rows, names: Iterable[str] | None = None) -> Rows:
-        """Rows whose named features (all it knows, by default) are harmonized, repeats by the same numbers.
+        """Rows whose features are harmonized, and their repeats by the same numbers; of `names` alone where they are given.
 
         For those who have checked whose rows these are: signatures, which are fitted on the same patients.
         """
-        names = list(self.names if names is None else names)
-        if self.combat is None or not names:
+        wanted = list(self.names if names is None else names)
+        if self.combat is None or not wanted:
             return rows
-        place = pd.Index(self.names).get_indexer(names)
-        shift, scale = self._moves(rows, names, place)
+        place = pd.Index(self.names).get_indexer(wanted)
+        shift, scale = self._moves(rows, wanted, place)
         options = {"shift": shift, "scale": scale, "covariates": self._covariates(rows), "features": place}
-        frames = [self._moved(frame, names, **options) for frame in (rows.features, *rows.repeats)]
+        columns = None if names is None else pd.Index(wanted, dtype=object)
+        frames = [self._moved(frame, wanted, columns, **options) for frame in (rows.features, *rows.repeats)]
         return replace(rows, features=frames[0], repeats=tuple(frames[1:]))
 
     def to_json(self, names: Iterable[str]) -> dict[str, Any]:
@@ -123,10 +124,14 @@ class Harmonizer(Fitted):
     def _covariates(self, rows: Rows) -> FloatArray | None:
         return None if self.coding is None else self.coding._design(rows)[:, self.design]
 
-    def _moved(self, frame: pd.DataFrame, names: list[str], **options: Any) -> pd.DataFrame:
-        values = self.combat.moved(frame.reindex(columns=names).to_numpy(dtype=np.float64), **options)
-        moved = pd.DataFrame(values, columns=pd.Index(names, dtype=object), index=frame.index)
-        return pd.concat([frame.drop(columns=names, errors="ignore"), moved], axis=1)
+    def _moved(self, frame: pd.DataFrame, names: list[str], columns: pd.Index | None, **options: Any) -> pd.DataFrame:
+        """The frame with the named features moved, of those columns or of its own; as one array, which stays fast."""
+        columns = frame.columns if columns is None else columns
+        values = frame.reindex(columns=columns).to_numpy(dtype=np.float64, copy=True)
+        moved = self.combat.moved(frame.reindex(columns=names).to_numpy(dtype=np.float64), **options)
+        place = columns.get_indexer(names)
+        values[:, place[place >= 0]] = moved[:, place >= 0]
+        return pd.DataFrame(values, columns=columns, index=frame.index)
 
 
 def fit(rows: Rows, names: Sequence[str], *, parameters: Parameters) -> Harmonizer | None:
