@@ -14,7 +14,12 @@ MINIMAL = "title: Trial\ncohort: {sequences: [T1c]}\n"
 
 def leaves(values, prefix=""):
     for key, value in values.items():
-        if isinstance(value, dict) and f"{prefix}{key}" not in ("presets", "imaging.normalize", "radiomics.settings"):
+        if isinstance(value, dict) and f"{prefix}{key}" not in (
+            "presets",
+            "imaging.normalize",
+            "radiomics.settings",
+            "cohort.external",
+        ):
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"

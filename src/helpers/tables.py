@@ -162,6 +162,18 @@ DECLARED: dict[str, Columns] = {
         "a calibration metric of a model as given and recalibrated in training",
         ("endpoint", "model", "part", "version", "metric", "estimate", "low", "high"),
     ),
+    "external_update": Columns(
+        "a metric of a frozen model in an external cohort: as frozen, or updated there by cross-fitting",
+        ("endpoint", "model", "part", "version", "metric", "estimate", "low", "high", "n", "events", "note"),
+    ),
+    "external_tests": Columns(
+        "a frozen model in an external cohort: likelihood-ratio tests of updating it, and the least update that holds",
+        ("endpoint", "model", "part", "joint", "joint_p", "slope", "slope_p", "suggested", "n", "events"),
+    ),
+    "external_calibration": Columns(
+        "a point of a flexible calibration curve in an external cohort, by version of external_update",
+        ("endpoint", "model", "part", "kind", "version", "predicted", "observed", "low", "high", "smoother"),
+    ),
     "decision": Columns("a risk threshold of a decision curve", DECISION),
     "decision_adjusted": Columns("a risk threshold of a decision curve at the stated prevalence", DECISION),
     "decision_differences": Columns(

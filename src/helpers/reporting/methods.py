@@ -11,7 +11,7 @@ from helpers.cohort import enroll
 from helpers.imaging import deep
 from helpers.imaging.radiomics import choice
 from helpers.parameters import Cohort, Parameters, Selection
-from helpers.reporting import methods_contest, methods_images, methods_networks, methods_statistics
+from helpers.reporting import methods_contest, methods_images, methods_networks, methods_outside, methods_statistics
 from helpers.study import Study
 
 CLASSES = {
@@ -58,6 +58,7 @@ def methods(study: Study, *, versions: Mapping[str, str]) -> str:
         told["Radiologists"] = methods_statistics.readers(study)
     if "validation" in parameters.report.sections:
         told["Internal validation"] = methods_statistics.internal_validation(parameters)
+    told |= methods_outside.paragraphs(study)
     told["Software"] = _software(parameters, versions)
     return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in told.items()) + "\n"
 
@@ -113,8 +114,12 @@ def _split(cohort: Cohort, *, seed: int) -> str:
     outside = ""
     if cohort.external_centers:
         outside = f" Patients of {prose.listing(cohort.external_centers)} were kept apart as external cohorts."
+    if cohort.external:
+        outside += f" Patients of {prose.listing(list(cohort.external))} came from files of their own and form external cohorts."
     if cohort.test_centers:
         return f"All patients of {prose.listing(cohort.test_centers)} form the test part.{outside}"
+    if cohort.test_fraction == 0:
+        return f"No test part was drawn: all other patients were trained on, and judged out of fold.{outside}"
     share = f"{100 * cohort.test_fraction:.0f} %"
     return (
         f"A test part of {share} of the patients, stratified by outcome, was drawn once, by patient, before anything was "

@@ -86,8 +86,15 @@ def _template(study: Study, reports: Path) -> str:
     sections = study.parameters.report.sections
     for section in sections:
         _section(section, reports)
+    told = prose.numbers(study.folder)
+    sections = [name for name in sections if not _without_matter(told.get(name))]
     includes = "\n\n".join(f"{{{{< include sections/{section}.qmd >}}}}" for section in sections)
     return text.replace(SECTIONS_MARK, includes)
+
+
+def _without_matter(told: Any) -> bool:
+    """Whether a section's notebook recorded that it has nothing to show, under `absent`: the section is left out."""
+    return isinstance(told, Mapping) and bool(told.get("absent"))
 
 
 def _write_notebooks(study: Study, folder: Path, numbers: Mapping[str, Any], *, hiding: bool) -> None:

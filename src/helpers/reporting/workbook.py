@@ -27,6 +27,7 @@ from helpers.tables import DECLARED, write_whole
 # thresholds of a ROC curve), stays in the run's folder; a table that is not in this list is never written.
 SHARED = (
     "scores", "comparisons", "thresholds", "roc_band", "calibration", "calibration_groups", "calibration_tests", "recalibration",
+    "external_update", "external_tests", "external_calibration",
     "decision", "decision_adjusted", "decision_differences", "reclassification", "reclassification_table", "subgroups",
     "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
     "contest", "families", "mask_agreement",
@@ -34,7 +35,7 @@ SHARED = (
     "reader_scores", "reader_comparisons", "reader_agreement", "switches", "controls", "permutation", "canaries", "recipe", "plausibility",
 )  # fmt: skip
 CREATED = datetime(2000, 1, 1)  # a fixed date: the same run gives the same bytes
-P_VALUES = ("p", "p_holm")
+P_VALUES = ("p", "p_holm", "joint_p", "slope_p")
 FINE = ("coefficient", "standard_error", "threshold")
 FREE = ("mean", "sd", "minimum", "maximum", "needed", "available")  # of any size, from 0.0001 to a million
 COUNTS = ("n", "count", "cases", "replicates", "features", "masks", "flipped")
