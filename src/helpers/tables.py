@@ -347,6 +347,10 @@ class Tables:
             )
         return pd.read_parquet(self.path(name))
 
+    def find(self, name: str) -> pd.DataFrame | None:
+        """The table, or None where no stage of this study has written it."""
+        return self.read(name) if name in DECLARED and self.exists(name) else None
+
     def write(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
         """Write whole or not at all; returns the frame with its declared columns first."""
         frame = _declared(name, frame)

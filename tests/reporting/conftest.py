@@ -15,6 +15,7 @@ import pytest
 
 from helpers import prose
 from helpers import study as studies
+from helpers.evaluation import openings
 from helpers.tables import DECLARED
 
 LABELS = {
@@ -37,11 +38,14 @@ LABELS = {
         "tbl-reader-agreement", "tbl-switches", "tbl-reader-model",
     ],
     "08_validation": ["fig-optimism", "fig-instability", "fig-frequency", "tbl-validation"],
+    "09_integrity": [
+        "tbl-fits", "tbl-permutation", "fig-recipe", "tbl-recipe", "tbl-canaries", "tbl-duplicates", "tbl-controls", "tbl-openings",
+    ],
     "10_plausibility": ["tbl-plausibility"],
 }  # fmt: skip
 SECTIONS = [
     "summary", "participants", "images", "selection", "model", "performance", "comparisons", "readers", "robustness",
-    "validation", "plausibility", "methods", "provenance",
+    "validation", "integrity", "plausibility", "methods", "provenance",
 ]  # fmt: skip
 STUDY = """
 title: Progression or pseudoprogression after radiotherapy
@@ -187,6 +191,9 @@ def make_tables(cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
             ],
             columns=list(DECLARED["reader_comparisons"].names),
         ),
+        "permutation": permutation(),
+        "canaries": canaries(),
+        "feature_twins": pd.DataFrame(columns=list(DECLARED["feature_twins"].names)),
         "plausibility": pd.DataFrame(
             [("Every interval contains its estimate", "scores", "", "14 intervals checked, none amiss", "plausible")],
             columns=list(DECLARED["plausibility"].names),
@@ -202,6 +209,20 @@ def predictions(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
 def geometry(cases: pd.DataFrame) -> pd.DataFrame:
     table = cases[["case"]].assign(sequence="T1c", reader="reader1", volume_ml=12.5, voxels=900)
     return table.assign(spacing="2 x 2 x 2", gray_levels=32, note="")
+
+
+def permutation() -> pd.DataFrame:
+    areas = [0.84, 0.47, 0.52, 0.55, 0.45, 0.51]
+    rows = [("progression", "nomogram", number, area, 40, 16) for number, area in enumerate(areas)]
+    return pd.DataFrame(rows, columns=list(DECLARED["permutation"].names))
+
+
+def canaries() -> pd.DataFrame:
+    rows = [
+        ("progression", canary, "test", "frozen", 0.55, 0.4, 0.7, "DeLong", 20, 8, "nomogram", 0.29, 0.1, 0.48, 0.01)
+        for canary in ("volume", "center")
+    ]
+    return pd.DataFrame(rows, columns=list(DECLARED["canaries"].names))
 
 
 def scores() -> pd.DataFrame:
@@ -279,6 +300,11 @@ NUMBERS = {
         "answer": "20 cases were read by 2 radiologists.", "detail": "R1: 3 calls to the better, 1 to the worse.",
         "scope": "Inference is to these 2 readers only.",
     },
+    "integrity": {
+        "objects": "1 fitted object", "fits": "3 fits", "permutations": "5 permutations", "null": "the mean AUC was 0.50",
+        "smallest_p": "0.17", "splits": "20 splits", "openings": "1 time", "most_openings": "no number was set beforehand",
+    },
+    "recipe": {"answer": "where ours reached an AUC of 0.84, the recipe would have claimed 0.99", "alt": "Dumbbells."},
     "validation": {
         "repeats": "2 times", "bootstraps": "20 samples", "answer": "The AUC fell from 0.90 to 0.80.",
         "error": "0.08", "flips": "9 of 100 calls",
@@ -335,6 +361,7 @@ def build_run(folder: Path, *, overrides: tuple[str, ...] = (), sections: list[s
         target.write_text(json.dumps(executed(labels)))
     for name, table in make_tables(make_cases()).items():
         study.tables.write(name, table)
+    openings.note(study, code="c0de", inputs="1234")
     prose.record(study.folder, **NUMBERS)
     (study.folder / "run.json").write_text(json.dumps(run_record(study)))
     return study

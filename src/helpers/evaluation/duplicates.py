@@ -48,6 +48,21 @@ def twins(cases: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["distance", "case_a", "case_b"], kind="stable").reset_index(drop=True)
 
 
+def pairs(cases: pd.DataFrame, *found: pd.DataFrame | None) -> pd.DataFrame | None:
+    """part_a, part_b, kind, case_a, case_b of pairs of different patients, from tables of such pairs; None without any table.
+
+    cases: those of the study; a pair with an excluded case is left out.
+    """
+    given = [each[["case_a", "case_b", "kind"]] for each in found if each is not None]
+    if not given:
+        return None
+    both, known = pd.concat(given, ignore_index=True), cases.set_index("case")
+    both = both[both["case_a"].isin(known.index) & both["case_b"].isin(known.index)]
+    a, b = known.loc[both["case_a"]], known.loc[both["case_b"]]
+    parts = pd.DataFrame({"part_a": a["part"].to_numpy(), "part_b": b["part"].to_numpy()}, index=both.index)
+    return pd.concat([parts, both], axis=1)[a["patient"].to_numpy() != b["patient"].to_numpy()]
+
+
 def _usable(values: FloatArray) -> np.ndarray:
     """Columns (p,) that are complete and take at least as many values as there are half as many cases."""
     complete = np.isfinite(values).all(axis=0)

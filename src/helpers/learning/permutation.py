@@ -64,7 +64,9 @@ def reruns(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[Re
     found = []
     for outcome in _mapper(study.parameters, len(items))(task, items):
         if outcome.error is not None:
-            raise RadiogramError(f"The run on permuted labels stopped in permutation {outcome.item[1]}: {outcome.error}.")
+            raise RadiogramError(
+                f"The run on permuted labels stopped in permutation {outcome.item[1]}: {outcome.error}."
+            )
         found.append(outcome.value)
     return found
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation import openings
+from helpers.evaluation import duplicates, openings
 from helpers.learning import canaries
 from helpers.reporting.check import Check, verdict
 from helpers.statistics.permutation import NullMean, chance_sd, null_mean, permutation_p
 from helpers.study import Study
-from helpers.tables import DECLARED
 
+TEXTURE = "texture"  # the model of table `controls` that has neither shape nor first-order features
+CONTROLLED = ("endpoint", "model", "part", "kind")
 NOT_RUN = "the stage 09_integrity is not part of this study"
 
 
@@ -34,17 +34,14 @@ def checks(study: Study) -> list[Check]:
     ]
 
 
-def table(study: Study, name: str) -> pd.DataFrame | None:
-    """A table that some studies have, or None; a name that no stage of this version writes is simply absent."""
-    return study.tables.read(name) if name in DECLARED and study.tables.exists(name) else None
-
-
 def _opened(study: Study) -> Check:
     claim, section = "The test part was not opened too often", "sec-integrity-openings"
     own = study.parameters.integrity
     ledger = openings.ledger(study)
     if ledger.empty:
-        return Check(claim, "not applicable", "no frozen prediction was evaluated", section, "", own.openings_consequence)
+        return Check(
+            claim, "not applicable", "no frozen prediction was evaluated", section, "", own.openings_consequence
+        )
     times = prose.count(len(ledger), "time")
     changed = [prose.count(ledger[c].nunique(), f"version of the {c}", f"versions of the {c}") for c in ledger]
     seen = f"opened {times}, with {prose.listing(changed)}"
@@ -55,7 +52,7 @@ def _opened(study: Study) -> Check:
 
 def _permuted(study: Study) -> Check:
     claim, section = "On permuted labels the pipeline finds nothing", "sec-integrity-permutation"
-    found = table(study, "permutation")
+    found = study.tables.find("permutation")
     if found is None or not (found["permutation"] > 0).any():
         return Check(claim, "not applicable", NOT_RUN if found is None else "no labels were permuted", section)
     means = null_means(found, folds=study.parameters.modeling.folds)
@@ -92,7 +89,7 @@ def p_values(found: pd.DataFrame) -> dict[tuple[str, str], float]:
 
 
 def _canaries(study: Study, name: str) -> pd.DataFrame:
-    found = table(study, "canaries")
+    found = study.tables.find("canaries")
     return pd.DataFrame() if found is None else found[found["canary"] == name]
 
 
@@ -100,7 +97,7 @@ def _center(study: Study) -> Check:
     claim, section = "The center alone does not tell the endpoint", "sec-integrity-canaries"
     own = _canaries(study, canaries.CENTER)
     if own.empty:
-        why = NOT_RUN if table(study, "canaries") is None else "the training patients come from one center"
+        why = NOT_RUN if study.tables.find("canaries") is None else "the training patients come from one center"
         return Check(claim, "not applicable", why, section, "", "caution")
     telling = own["low"].astype(float) > 0.5
     told = [f"AUC {_interval(row)} in {_part(row)}" for row in own.itertuples()]
@@ -113,7 +110,9 @@ def _volume(study: Study) -> Check:
     own = _canaries(study, canaries.VOLUME)
     compared = own[own["difference"].notna()] if len(own) else own
     if compared.empty:
-        why = NOT_RUN if table(study, "canaries") is None else "no volume, or no part that the model was frozen for"
+        why = (
+            NOT_RUN if study.tables.find("canaries") is None else "no volume, or no part that the model was frozen for"
+        )
         return Check(claim, "not applicable", why, section, "", "caution")
     differences = [
         f"AUC {prose.interval(r.difference, r.difference_low, r.difference_high)} higher in {_part(r)}"
@@ -133,20 +132,6 @@ def _part(row: tuple) -> str:
     return f"{name[0].lower()}{name[1:]}"
 
 
-def pairs(study: Study) -> pd.DataFrame | None:
-    """Resembling pairs of different patients, by features and by images: part_a, part_b, kind; None where nobody looked."""
-    given = [found for name in ("duplicates", "feature_twins") if (found := table(study, name)) is not None]
-    if not given:
-        return None
-    cases = study.tables.read("cases").set_index("case")
-    both = pd.concat([each[["case_a", "case_b", "kind"]] for each in given], ignore_index=True)
-    known = both[both["case_a"].isin(cases.index) & both["case_b"].isin(cases.index)]
-    sides = {side: cases.loc[known[f"case_{side}"]] for side in "ab"}
-    found = pd.DataFrame({f"part_{side}": rows["part"].to_numpy() for side, rows in sides.items()})
-    found = found.assign(kind=known["kind"].to_numpy(), case_a=known["case_a"].to_numpy(), case_b=known["case_b"].to_numpy())
-    return found[sides["a"]["patient"].to_numpy() != sides["b"]["patient"].to_numpy()]
-
-
 def _duplicates_across(study: Study) -> Check:
     claim = "No patient stands in two parts under two names"
     return _duplicates(study, claim, across=True)
@@ -159,10 +144,11 @@ def _duplicates_within(study: Study) -> Check:
 
 def _duplicates(study: Study, claim: str, *, across: bool) -> Check:
     section, consequence = "sec-integrity-duplicates", "withhold" if across else "caution"
-    found = pairs(study)
+    tables = study.tables
+    found = duplicates.pairs(tables.read("cases"), tables.find("duplicates"), tables.find("feature_twins"))
     if found is None:
         return Check(claim, "not applicable", "neither features nor images were compared", section, "", consequence)
-    own = found[(found["part_a"] != found["part_b"]) == across]
+    own = found[(found["part_a"] != found["part_b"]) == across].drop_duplicates(["case_a", "case_b", "kind"])
     distinct = own.drop_duplicates(["case_a", "case_b"])
     kinds = [f"{n} by {kind}" for kind, n in own["kind"].value_counts(sort=False).items()]
     seen = f"{prose.count(len(distinct), 'pair')} of patients ({prose.listing(kinds)})" if len(own) else "no such pair"
@@ -172,28 +158,35 @@ def _duplicates(study: Study, claim: str, *, across: bool) -> Check:
 def _voxels(study: Study) -> Check:
     """Texture is the order of voxels: shuffled within the lesion it is gone, shuffled outside it is untouched."""
     claim, section = "What the lesion's texture tells is gone when its voxels are shuffled", "sec-integrity-voxels"
-    found = table(study, "controls")
+    found = study.tables.find("controls")
     if found is None or found.empty:
         return Check(claim, "not applicable", "no images with shuffled voxels were measured", section, "", "caution")
     told, good = [], True
-    for _, own in found.groupby(["endpoint", "model"], sort=False):
-        for sentence, holds in _control(own.set_index("control")):
-            told.append(sentence)
+    for (_, model, *_), own in found.groupby([c for c in CONTROLLED if c in found], sort=False):
+        for words, holds in _control(own.set_index("control"), texture=_is_texture(str(model), found)):
+            told.append(f"{prose.model_inline(str(model))}, {words}")
             good &= holds
-    limit = "at least half of what lay above chance is lost when shuffled within, and no AUC below the original's outside"
+    limit = (
+        "at least half of what lay above chance is lost when shuffled inside, and no AUC below the original's outside"
+    )
     return Check(claim, verdict(good, "caution"), "; ".join(told), section, limit, "caution")
 
 
-def _control(own: pd.DataFrame) -> Iterator[tuple[str, bool]]:
-    """What one model's AUC came to in each control, and whether that is as it should be."""
+def _is_texture(model: str, found: pd.DataFrame) -> bool:
+    """Whether a model claims texture: the one called so, or any where none is."""
+    return model == TEXTURE or TEXTURE not in set(found["model"])
+
+
+def _control(own: pd.DataFrame, *, texture: bool) -> Iterator[tuple[str, bool]]:
+    """What one model's AUC came to in each control, and whether that is as it should be.
+
+    Shape and histogram survive the shuffle, so that only a model of texture must fall by it.
+    """
     original = float(own.loc["original", "auc"])
-    name = prose.model_inline(str(own["model"].iloc[0]))
-    above = original - 0.5
     for control in [c for c in own.index if c != "original"]:
         area, low, high = (float(v) for v in own.loc[control, ["auc", "low", "high"]])
-        told = f"{name}, {control}: AUC {prose.interval(area, low, high)}, before {prose.number(original)}"
-        if above <= 0 or not np.isfinite(area):
-            yield f"{told} (nothing to lose)", True
+        words = f"shuffled {control}: AUC {prose.interval(area, low, high)}, before {prose.number(original)}"
+        if control.startswith("outside"):
+            yield words, not high < original
         else:
-            kept = (area - 0.5) / above
-            yield told, kept < 0.5 if "within" in str(control) else high >= original
+            yield words, not texture or original <= 0.5 or area - 0.5 < 0.5 * (original - 0.5)

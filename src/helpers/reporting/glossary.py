@@ -172,7 +172,7 @@ COLUMNS: dict[str, str] = {
     "psnr": "peak signal-to-noise ratio of the restored images, dB",
     "spread": "how far embeddings lie apart; 0 is collapse",
     "encoder": "encoder whose tokens the probe reads, or the lesion's volume alone",
-    "labels": "labeled patients that the probe was fitted on; in the optimism panel true, or permuted: dealt out anew among the patients",
+    "labels": "labeled patients that the probe was fitted on; in the common recipe true, or permuted (dealt out anew among the patients)",
     "repeat": "which of the repeated draws of those patients",
     "inside": "share of the saliency that lies inside the lesion",
     "volume_share": "lesion's share of the voxels that the network was given",

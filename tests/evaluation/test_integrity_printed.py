@@ -1,0 +1,66 @@
+"""The page on integrity names no patient and counts what it says."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from helpers.evaluation import integrity_printed as printed
+from helpers.tables import DECLARED
+
+
+@pytest.fixture
+def cases():
+    return pd.DataFrame({"case": list("abcd"), "patient": list("abcd"), "part": ["train", "train", "train", "test"]})
+
+
+def fits(*rows):
+    return pd.DataFrame([("label", *row) for row in rows], columns=list(DECLARED["fits"].names))
+
+
+def test_objects_that_saw_the_same_patients_share_a_row_and_nobody_is_named(cases):
+    table = fits(
+        ("radiomics", -1, "a\nb\nc", "f" * 64), ("nomogram", -1, "a\nb\nc", "f" * 64), ("nomogram", 0, "a\nb", "e" * 64)
+    )
+    shown = printed.fits(table, cases)
+    assert shown["Fitted"].tolist() == ["Radiomics signature and Nomogram", "Nomogram"]
+    assert shown["On"].tolist() == ["all training patients", "fold 1"]
+    assert shown["Patients seen"].tolist() == ["3", "2"] and set(shown["Fingerprint"]) == {"f" * 12, "e" * 12}
+    assert shown["Of them outside training"].tolist() == ["0 of 3 (0 %)", "0 of 2 (0 %)"]
+
+
+def test_a_fit_that_saw_the_test_part_shows(cases):
+    shown = printed.fits(fits(("nomogram", -1, "a\nb\nd", "f" * 64)), cases)
+    assert shown["Of them outside training"].tolist() == ["1 of 3 (33 %)"]
+
+
+def test_openings_say_what_had_changed():
+    ledger = pd.DataFrame(
+        [("p" * 64, "c" * 64, "i" * 64), ("q" * 64, "d" * 64, "i" * 64)], columns=["parameters", "code", "inputs"]
+    )
+    assert printed.openings(ledger)["What had changed"].tolist() == ["first opening", "other parameters and code"]
+
+
+def test_permutations_show_mean_range_limit_and_p():
+    rows = [("label", "nomogram", i, area, 84, 42) for i, area in enumerate([0.8, 0.45, 0.5, 0.55])]
+    row = printed.permutation(pd.DataFrame(rows, columns=list(DECLARED["permutation"].names)), folds=5).iloc[0]
+    assert row.tolist()[2:4] == ["0.80", "0.50 (0.45 to 0.55)"] and row.iloc[-1] == "0.25"
+    assert 0.55 < float(row.iloc[4]) < 0.65
+
+
+def test_without_permutations_there_is_no_limit():
+    rows = pd.DataFrame([("label", "nomogram", 0, 0.8, 84, 42)], columns=list(DECLARED["permutation"].names))
+    assert printed.permutation(rows, folds=5).iloc[0].tolist()[3:] == ["–", "–", "–"]
+
+
+def test_resembling_pairs_are_counted_and_nobody_is_named():
+    found = pd.DataFrame(
+        [("train", "test", "identical features", "x", "y"), ("test", "train", "identical features", "z", "w")],
+        columns=["part_a", "part_b", "kind", "case_a", "case_b"],
+    )
+    assert printed.pairs(found).to_numpy().tolist() == [["Identical features", "Test and Training", "2"]]
+    assert printed.pairs(found.iloc[:0]).iloc[0]["Pairs"] == "0"
+
+
+def test_controls_that_nobody_measured_are_said_to_be_absent():
+    assert "no images with shuffled voxels" in printed.controls(None).to_string()
