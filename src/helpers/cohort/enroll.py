@@ -155,6 +155,8 @@ def _cases(sheet: _Sheet, parameters: Parameters) -> tuple[pd.DataFrame, pd.Data
     cases = cases.join(manifest.numbers(frame, [c for c in cohort.plan if c not in cases], where=sheet.where))
     if cohort.part_column:
         cases[cohort.part_column] = frame.get(cohort.part_column)
+    if cohort.temporal and cohort.temporal.column in frame and cohort.temporal.column not in cases:
+        cases[cohort.temporal.column] = frame[cohort.temporal.column]
     unknown = cases[[e.name for e in cohort.endpoints]].isna().all(axis=1)
     reasons = [(case, "cohort", "no endpoint") for case in cases.loc[unknown, "case"]]
     cases = labels.integers(cases[~unknown], cohort.endpoints)
@@ -238,6 +240,7 @@ def _features(cases: pd.DataFrame, sheet: _Sheet, parameters: Parameters) -> pd.
         *parameters.cohort.clinical,
     }
     known |= {parameters.cohort.part_column, *parameters.cohort.plan, *parameters.cohort.strata}
+    known |= {parameters.cohort.temporal.column} if parameters.cohort.temporal else set()
     names = [c for c in sheet.frame if c not in known and not c.startswith("diagnostics_")]  # PyRadiomics' own remarks
     words = [c for c in names if not pd.api.types.is_numeric_dtype(sheet.frame[c])]
     if words:
