@@ -29,6 +29,7 @@ SHARED = (
     "scores", "comparisons", "thresholds", "roc_band", "calibration", "calibration_groups", "calibration_tests", "recalibration",
     "decision", "decision_adjusted", "decision_differences", "reclassification", "reclassification_table", "subgroups",
     "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
+    "centers", "center_pooled", "harmonization",
     "architectures", "training", "seed_scores", "pretraining", "probe", "randomization",
     "reader_scores", "reader_comparisons", "reader_agreement", "switches", "plausibility",
 )  # fmt: skip
