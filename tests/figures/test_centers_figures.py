@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from helpers.evaluation import centers_printed
-from helpers.figures import centers, theme
+from helpers.figures import centers, names, theme
 from helpers.learning.centers import Confounding
 from helpers.tables import empty
 
@@ -98,12 +98,15 @@ def test_nothing_is_drawn_outside_the_forest_or_over_other_words(judged, compare
 def test_one_center_is_a_sentence_in_the_figure_the_table_and_the_text(compared):
     none = (empty("centers"), empty("center_pooled"))
     assert centers.NOBODY in [t.get_text() for t in centers.forest(*none, model="nomogram").texts]
+    assert centers.NOT_COMPARED in [t.get_text() for t in centers.traces(empty("harmonization")).texts]
+    assert max(names.width(text, theme.BODY) for text in (centers.NOBODY, centers.NOT_COMPARED)) < theme.SINGLE - 4
     assert centers_printed.centers(*none).iloc[0, 0] == centers_printed.ONE
     why = {"progression": "All training patients are from one center"}
     told = centers_printed.numbers(
         *none, empty("harmonization"), confounded={"progression": None}, why=why, method="none"
     )
-    assert told["answer"] == centers_printed.ONE and told["confounded"] == "" and told["both"] == ""
+    assert told["answer"] == centers_printed.ONE and all(told.values())
+    assert told["both"] == "There is no harmonized version to compare them with."
     assert told["traces"].startswith("All training patients are from one center, so that")
 
 
