@@ -149,6 +149,8 @@ def _cases(sheet: Sheet, parameters: Parameters, *, outside: bool) -> tuple[pd.D
     cases = cases.join(manifest.numbers(frame, [c for c in cohort.plan if c not in cases], where=sheet.where))
     if cohort.part_column and not outside:
         cases[cohort.part_column] = frame.get(cohort.part_column)
+    if cohort.temporal and cohort.temporal.column in frame and cohort.temporal.column not in cases:
+        cases[cohort.temporal.column] = frame[cohort.temporal.column]
     unknown = cases[[e.name for e in cohort.endpoints]].isna().all(axis=1)
     reasons = [(case, "cohort", "no endpoint") for case in cases.loc[unknown, "case"]]
     cases = labels.integers(cases[~unknown], cohort.endpoints)

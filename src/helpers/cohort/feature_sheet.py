@@ -48,6 +48,7 @@ def read(path: Path, cohort: Cohort) -> manifest.Sheet:
 def columns_of_study(cohort: Cohort) -> list[str]:
     """Columns that a feature table may have beside features."""
     stated = [e.name for e in cohort.endpoints] + [cohort.part_column] * bool(cohort.part_column)
+    stated += [cohort.temporal.column] if cohort.temporal else []
     return list(dict.fromkeys([*OURS, *stated, *cohort.clinical, *cohort.plan, *cohort.strata]))
 
 

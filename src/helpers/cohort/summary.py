@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import prose
-from helpers.cohort import labels
+from helpers.cohort import labels, split
 from helpers.cohort.reading import NOT_STATED
 from helpers.parameters import Cohort
 from helpers.study import Study
@@ -54,6 +54,8 @@ def _split(cases: pd.DataFrame, cohort: Cohort) -> str:
         return "all of them form one part, on which nothing was fitted here"
     if cohort.part_column or cohort.source == "scores":
         return "the parts are those stated in the sheet"
+    if cohort.temporal:
+        return f"the split is by time: {split.temporal_rule(cohort.temporal)}"
     return "the split was drawn once, by patient, before anything was fitted"
 
 

@@ -16,6 +16,13 @@ ABSENT = "\N{EN DASH}"
 ONE = "All patients are from one center, so that nothing here can tell whether the model holds in another."
 JUDGED_BY = {"left out": "models fitted without it", "frozen": "the final models, to which it was new"}
 FEW_CENTERS = 5
+# A sentence for each place, for a page has no empty ones.
+NOTHING = {
+    "answer": ONE,
+    "confounded": "Shares of events cannot be compared between training centers.",
+    "traces": "Nothing can be compared.",
+    "both": "There is no harmonized version to compare them with.",
+}
 
 
 def lead(centers: pd.DataFrame) -> str:
@@ -90,20 +97,16 @@ def numbers(
 ) -> dict[str, Any]:
     """What prose says of centers: the answer, what centers tell of the outcome, and what harmonization changes."""
     model = lead(centers)
-    several = len(confounded) > 1
-    return {
-        "answer": " ".join(
-            _in(e, several) + _answer(*(t[t["endpoint"] == e] for t in (centers, pooled)), model) for e in confounded
-        ),
-        "confounded": " ".join(_in(e, several) + _confounded(found) for e, found in confounded.items() if found),
-        "traces": " ".join(
-            _in(e, several) + _traces(harmonization[harmonization["endpoint"] == e], why.get(e, "")) for e in confounded
-        ),
-        "both": " ".join(
-            _in(e, several) + _both(harmonization[harmonization["endpoint"] == e], model) for e in confounded
-        ),
-        "own": "are harmonized by ComBat" if method == "combat" else "are fitted on features as measured",
+    parts = {e: [t[t["endpoint"] == e] for t in (centers, pooled, harmonization)] for e in confounded}
+    told = {
+        "answer": [(e, _answer(*of[:2], model)) for e, of in parts.items()],
+        "confounded": [(e, _confounded(found)) for e, found in confounded.items() if found],
+        "traces": [(e, _traces(of[2], why.get(e, ""))) for e, of in parts.items()],
+        "both": [(e, _both(of[2], model)) for e, of in parts.items() if len(of[2])],
     }
+    texts = {name: " ".join(_in(e, len(parts) > 1) + text for e, text in found if text) for name, found in told.items()}
+    own = "are harmonized by ComBat" if method == "combat" else "are fitted on features as measured"
+    return {name: text or NOTHING[name] for name, text in texts.items()} | {"own": own}
 
 
 def _in(endpoint: str, several: bool) -> str:

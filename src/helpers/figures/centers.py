@@ -22,7 +22,8 @@ VERSIONS = {"as measured": "As measured", "harmonized": "Harmonized"}
 LABELS, COUNT, EVENTS = 2.0, 60.0, 72.0  # mm: left edge of the names, right edges of the two counts
 LEFTS, WIDE = (80.0, 130.0), 38.0  # mm: the two panels
 ROW, NARROW, TITLE = 10.0, 7.0, 8.0  # mm: a row with numbers, one of a center without, the figure's title
-NOBODY = "There is one center only: no model can be judged where it has never been."
+NOBODY = "There is one center only."
+NOT_COMPARED = "Centers were not compared."
 
 
 @theme.drawn
@@ -129,7 +130,7 @@ def traces(harmonization: pd.DataFrame) -> Figure:
     """
     own = harmonization[harmonization["metric"].isin([*TRACES, "center_commonest"])]
     if own.empty:
-        return theme.message("traces", "The centers of the training patients cannot be compared.")
+        return theme.message("traces", NOT_COMPARED)
     groups = list(own.groupby(["endpoint", "model"], sort=False))
     height = TITLE + rows.AXIS + len(groups) * (rows.HEAD + 2 * ROW)
     sheet = rows.sheet("traces", height=height)
@@ -194,7 +195,7 @@ def alt_traces(harmonization: pd.DataFrame) -> str:
     """How often the center is told, by signature, before and after."""
     own = harmonization[harmonization["metric"] == "center_auc"]
     if own.empty:
-        return "The centers of the training patients cannot be compared."
+        return NOT_COMPARED
     told = []
     for (_, model), here in own.groupby(["endpoint", "model"], sort=False):
         values = [f"{r.version} {rows.written(r.estimate, r.low, r.high)}" for r in here.itertuples()]

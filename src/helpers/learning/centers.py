@@ -147,9 +147,11 @@ def require(cases: pd.DataFrame, parameters: Parameters) -> None:
     if parameters.harmonization.method == "none":
         return
     harmonize.require_preserved(parameters)
-    training = cases["part"] == "train"
+    training = (cases["part"] == "train").to_numpy()
+    if not training.any():
+        return
     centers = cases["center"].astype(str).to_numpy(dtype=str)
-    harmonize.require_centers(centers[training], parameters=parameters, new=centers[~training])
+    harmonize.require_centers(centers[training], parameters=parameters, new=centers[~training].tolist())
     if STAGE in parameters.notebooks:
         require_choice(parameters)
 

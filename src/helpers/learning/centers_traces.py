@@ -45,6 +45,8 @@ def harmonization_endpoint(
     asked = _with(parameters, "combat")
     rows, _ = prepared(cases, features, endpoint=endpoint, parameters=_with(parameters, "none"), seed=seed)
     names = [name for name in dlrn.wanted(parameters) if name != "clinical"]
+    if np.unique(rows.center).size < 2:
+        return empty("harmonization"), "All training patients are from one center"
     try:
         harmonize.require(rows, parameters=asked)
     except RadiogramError as reason:

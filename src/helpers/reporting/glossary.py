@@ -14,7 +14,8 @@ COLUMNS: dict[str, str] = {
     "model_b": "second model of a comparison; in reclassification the old one",
     "part": "patients judged: train, test, or external with the center's name; all is everyone together",
     "kind": "how the prediction was made: oof (out of fold: by a model fitted without the patient), apparent (by the model "
-    "fitted on the patient), frozen (by the final model, for a patient it never saw), unfitted (a value as measured)",
+    "fitted on the patient), frozen (by the final model, for a patient it never saw), left out (by a model fitted "
+    "without the patient's center), unfitted (a value as measured)",
     "metric": "what was measured; see the metrics below",
     "estimate": "value found in these patients",
     "low": "lower limit of the interval (95 % unless the parameters say otherwise)",
@@ -35,7 +36,8 @@ COLUMNS: dict[str, str] = {
     "specificity": "share of patients without the endpoint who are called negative",
     "sensitivity": "share of patients with the endpoint who are called positive",
     "version": "which curve or model: main, loess (another smoother) or recalibrated (intercept and slope refitted in training); in "
-    "external cohorts as frozen, or with intercept, or intercept and slope, updated in that cohort by cross-fitting",
+    "external cohorts as frozen, or with intercept, or intercept and slope, updated in that cohort by cross-fitting; of features as "
+    "measured or harmonized",
     "joint": "chi-square of intercept and slope together against the model as frozen, on 2 degrees of freedom",
     "joint_p": "its P value",
     "slope": "chi-square of the slope beside the intercept, on 1 degree of freedom",
@@ -220,4 +222,7 @@ METRICS: dict[str, str] = {
     "fn": "patients with the endpoint called negative",
     "tn": "patients without the endpoint called negative",
     "seconds": "median with quartiles; in comparisons the shift",
+    "center_auc": "how well features tell the patient's center: mean AUC of each center against the others; 0.5 is guessing",
+    "center_accuracy": "share of patients whose center is told right from features",
+    "center_commonest": "share that always naming the commonest center gets right",
 }

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import pandas as pd
 
 from helpers import prose
-from helpers.cohort import enroll
+from helpers.cohort import enroll, split
 from helpers.imaging import deep
 from helpers.imaging.radiomics import choice
 from helpers.parameters import Cohort, Parameters, Selection
-from helpers.reporting import methods_contest, methods_images, methods_networks, methods_outside, methods_statistics
+from helpers.reporting import (
+    methods_centers, methods_contest, methods_images, methods_networks, methods_outside, methods_statistics,
+)  # fmt: skip
 from helpers.study import Study
 
 CLASSES = {
@@ -59,6 +61,8 @@ def methods(study: Study, *, versions: Mapping[str, str]) -> str:
     if "validation" in parameters.report.sections:
         told["Internal validation"] = methods_statistics.internal_validation(parameters)
     told |= methods_outside.paragraphs(study)
+    if "centers" in parameters.report.sections or parameters.harmonization.method != "none":
+        told["Centers"] = methods_centers.centers(parameters)
     told["Software"] = _software(parameters, versions)
     return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in told.items()) + "\n"
 
@@ -120,6 +124,8 @@ def _split(cohort: Cohort, *, seed: int) -> str:
         return f"All patients of {prose.listing(cohort.test_centers)} form the test part.{outside}"
     if cohort.test_fraction == 0:
         return f"No test part was drawn: all other patients were trained on, and judged out of fold.{outside}"
+    if cohort.temporal:
+        return f"The split is by time (temporal validation): {split.temporal_rule(cohort.temporal)}.{outside}"
     share = f"{100 * cohort.test_fraction:.0f} %"
     return (
         f"A test part of {share} of the patients, stratified by outcome, was drawn once, by patient, before anything was "

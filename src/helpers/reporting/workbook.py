@@ -30,7 +30,7 @@ SHARED = (
     "external_update", "external_tests", "external_calibration",
     "decision", "decision_adjusted", "decision_differences", "reclassification", "reclassification_table", "subgroups",
     "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
-    "contest", "families", "mask_agreement",
+    "contest", "families", "mask_agreement", "centers", "center_pooled", "harmonization",
     "architectures", "training", "seed_scores", "pretraining", "probe", "randomization",
     "reader_scores", "reader_comparisons", "reader_agreement", "switches", "controls", "permutation", "canaries", "recipe", "plausibility",
 )  # fmt: skip
