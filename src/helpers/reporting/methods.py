@@ -58,6 +58,8 @@ def methods(study: Study, *, versions: Mapping[str, str]) -> str:
         told["Radiologists"] = methods_statistics.readers(study)
     if "validation" in parameters.report.sections:
         told["Internal validation"] = methods_statistics.internal_validation(parameters)
+    if "08_masks" in parameters.notebooks:
+        told["Other outlines"] = methods_statistics.other_outlines(parameters)
     told["Software"] = _software(parameters, versions)
     return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in told.items()) + "\n"
 
