@@ -97,6 +97,13 @@ class Phantom(Group):
 MaskLabel = Count | Annotated[tuple[Count, ...], Field(min_length=1)] | Annotated[str, Field(pattern=r"^\w+:\w+$")]
 
 
+class Perturbation(Group):
+    rotation: Annotated[float, Field(ge=0, le=45)]
+    translation: Annotated[float, Field(ge=0, le=10)]
+    volume: Annotated[float, Field(ge=0, lt=1)]
+    contour: Annotated[float, Field(ge=0, le=0.5)]
+
+
 class Imaging(Group):
     spacing: tuple[Positive, Positive, Positive] | None
     orientation: Annotated[str, Field(pattern="^[RLAPIS]{3}$")] | None
@@ -118,6 +125,7 @@ class Imaging(Group):
     ]  # beyond a millimeter a mismatch is an error, not a rounding
     minimum_voxels: Annotated[int, Field(ge=2)]
     perturbations: Count
+    perturbation: Perturbation
 
 
 FeatureClass = Literal["shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"]

@@ -115,3 +115,7 @@ def test_a_clinical_variable_that_separates_is_said_in_the_nomogram_too(rows, pa
     oof = cross_fit(apart, one, folds=3, seed=1)
     fitted = nomogram.fit(apart, {"radiomics": oof}, clinical=("age", "sex"))
     assert any("Firth" in note for note in fitted.notes)
+    alone = parameters(**{"modeling.nomogram": ["radiomics"], "modeling.signatures": ["clinical"]})
+    assert any(
+        "the clinical variables" in note and "Firth" in note for note in dlrn.fit(apart, parameters=alone, seed=1).notes
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from helpers import prose
 from helpers.reporting import findings, integrity, methods, provenance, summary
 from helpers.reporting.evidence import leads
 
@@ -165,6 +166,14 @@ def test_the_equation_holds_intercept_signs_and_levels(study):
     assert "L = −0.3100 + 0.8400\xa0×\xa0radiomics score − 0.1200\xa0×\xa0\\[sex is M\\]" in findings.model(study)
 
 
+def test_firths_penalty_and_other_notes_of_the_fit_stand_under_the_equation(study):
+    assert "Noted" not in findings.model(study)
+    prose.record(
+        study.folder, modeling={"notes": "Nomogram: The classes separate: coefficients carry Firth's penalty."}
+    )
+    assert findings.model(study).endswith("The classes separate: coefficients carry Firth's penalty.")
+
+
 def test_the_funnel_is_told_step_by_step(study):
     steps = '480 after the step "reproducible" and 7 after the step "LASSO" were left.'
     assert findings.selection(study) == f"Radiomics signature: 1,210 features extracted; {steps}"
@@ -190,6 +199,15 @@ def test_performance_names_the_threshold_and_where_it_was_chosen(study):
 
 def told(make_run, *overrides):
     return methods.methods(make_run(overrides=overrides), versions=VERSIONS)
+
+
+def test_other_outlines_are_in_the_methods_where_they_were_looked_at(make_run):
+    assert "Other outlines" not in told(make_run)
+    text = told(
+        make_run, "notebooks=[01_cohort, 05_modeling, 06_statistics, 08_masks]", "report.sections=[summary, methods]"
+    )
+    assert "the features from each further reader's outline" in text
+    assert "Training patients were left out." in text
 
 
 def test_methods_follow_the_parameters(make_run):

@@ -106,15 +106,22 @@ def _task(row: ImageRow, scans: dict[str, str], parameters: Parameters, folder: 
     return _Task(row, scans, keys, {kind: entry for kind, entry in entries.items() if entry is not None})
 
 
+def _perturbation(row: ImageRow, parameters: Parameters) -> list[Any] | None:
+    """What makes a perturbed mask the one it is; None for a mask as it was drawn."""
+    if not row.perturbation:
+        return None
+    return [parameters.seed, row.case, row.perturbation, parameters.imaging.perturbation.model_dump(mode="json")]
+
+
 def _keys(row: ImageRow, parameters: Parameters, *, files: list[str]) -> dict[str, str]:
     content = {
         "files": files,
         "reading": read.RULES,
-        "perturbation": [parameters.seed, row.case, row.perturbation] if row.perturbation else None,
+        "perturbation": _perturbation(row, parameters),
         "method": choice.normalization(row.sequence, parameters),
         "sequence": _of_the_sequence(row.sequence, parameters),
         "imaging": parameters.imaging.model_dump(
-            mode="json", exclude={"normalize", "perturbations", "mask_label", "n4"}
+            mode="json", exclude={"normalize", "perturbations", "perturbation", "mask_label", "n4"}
         ),
     }
     if row.control:
@@ -199,7 +206,8 @@ def _lesion(task: _Task, ready: Ready, parameters: Parameters) -> Lesion | CaseE
         mask, grid_note = geometry.align(mask, placed.drawn_on, imaging.geometry_tolerance)
         geometry.check_lesion(sitk.GetArrayViewFromImage(mask) != 0, minimum_voxels=imaging.minimum_voxels)
         if row.perturbation:
-            mask = perturbation.perturb(mask, seed=parameters.seed, case=row.case, index=row.perturbation)
+            chances = {"seed": parameters.seed, "case": row.case, "index": row.perturbation}
+            mask = perturbation.perturb(mask, **chances, **imaging.perturbation.model_dump())
         mask = grids.resample_mask(placed.carry(mask), ready.prepared.scan)
         geometry.check_lesion(sitk.GetArrayViewFromImage(mask) != 0, minimum_voxels=imaging.minimum_voxels)
     except CaseError as error:

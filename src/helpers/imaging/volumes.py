@@ -195,7 +195,7 @@ def _key(scans: Scans, common: Common, parameters: Parameters) -> str:
         "rules": [RULES, read.RULES],
         "files": files,
         "sequences": parameters.cohort.sequences,
-        "imaging": parameters.imaging.model_dump(mode="json", exclude={"perturbations"}),
+        "imaging": parameters.imaging.model_dump(mode="json", exclude={"perturbations", "perturbation"}),
         "volumes": parameters.volumes.model_dump(mode="json", exclude={"margin", "missing"}),
         "box": common.box,
         "scales": {name: common.scales[name] for name in scans.images if name in common.scales},

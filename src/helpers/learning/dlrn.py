@@ -15,7 +15,7 @@ from helpers.learning.fitted import Fitted, FloatArray
 from helpers.learning.nomogram import Nomogram
 from helpers.learning.recalibration import Recalibration, recalibrate
 from helpers.learning.rows import Rows, require_training
-from helpers.learning.signatures import FeatureSignature, Signature
+from helpers.learning.signatures import ClinicalSignature, FeatureSignature, Signature
 from helpers.parameters import Parameters
 from helpers.statistics.thresholds import OutOfFold
 
@@ -128,6 +128,12 @@ def assemble(
     level = parameters.statistics.level
     combined = nomogram.fit(rows, entering, clinical=variables, level=level) if modeling.nomogram else None
     notes = [f"The nomogram leaves {name} out: its signature kept no feature." for name in constant]
+    penalized = [
+        name for name, s in final.items() if isinstance(s, ClinicalSignature) and s.regression.method == "Firth"
+    ]
+    notes += [
+        f"The classes separate by the {name} variables: the signature carries Firth's penalty." for name in penalized
+    ]
     return DLRN(
         what="DLRN",
         seen=rows.patients,

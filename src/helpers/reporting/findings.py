@@ -30,7 +30,7 @@ def selection(study: Study) -> str:
 
 
 def model(study: Study) -> str:
-    """The equation of every nomogram, with its intercept."""
+    """The equation of every nomogram, with its intercept, and what was noted while the models were fitted."""
     table = study.tables.read("nomogram")
     words = {e.name: e.positive for e in study.parameters.cohort.endpoints}
     blocks = []
@@ -42,6 +42,8 @@ def model(study: Study) -> str:
             f"The risk of {words[endpoint]} is 1 / (1 + exp(\N{MINUS SIGN}L)) with\n\n"
             f"::: {{.equation}}\nL = {start} {terms}\n:::"
         )
+    notes = prose.numbers(study.folder).get("modeling", {}).get("notes")
+    blocks += [f"Noted while the models were fitted: {_escaped(notes)}"] if notes else []
     return "\n\n".join(blocks)
 
 

@@ -12,7 +12,12 @@ from helpers.imaging import deep
 from helpers.imaging.radiomics import choice
 from helpers.parameters import Cohort, Parameters, Selection
 from helpers.reporting import (
-    methods_centers, methods_contest, methods_images, methods_networks, methods_outside, methods_statistics,
+    methods_centers,
+    methods_contest,
+    methods_images,
+    methods_networks,
+    methods_outside,
+    methods_statistics,
 )  # fmt: skip
 from helpers.study import Study
 
@@ -63,6 +68,8 @@ def methods(study: Study, *, versions: Mapping[str, str]) -> str:
     told |= methods_outside.paragraphs(study)
     if "centers" in parameters.report.sections or parameters.harmonization.method != "none":
         told["Centers"] = methods_centers.centers(parameters)
+    if "08_masks" in parameters.notebooks:
+        told["Other outlines"] = methods_statistics.other_outlines(parameters)
     told["Software"] = _software(parameters, versions)
     return "\n\n".join(f"## {heading}\n\n{text}" for heading, text in told.items()) + "\n"
 

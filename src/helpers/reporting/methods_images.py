@@ -103,4 +103,7 @@ def _perturbed(parameters: Parameters) -> str:
     if parameters.selection.reproducibility != "perturbation":
         return ""
     copies = prose.count(parameters.imaging.perturbations, "perturbed copy", "perturbed copies")
-    return f"There was no second reader: {copies} of each mask (moved, grown or shrunk, contour redrawn) took that reader's place."
+    words = {"rotation": "turned", "translation": "moved", "volume": "grown or shrunk", "contour": "contour redrawn"}
+    amounts = parameters.imaging.perturbation.model_dump()
+    done = ", ".join(word for name, word in words.items() if amounts[name]) or "unchanged"
+    return f"There was no second reader: {copies} of each mask ({done}) took that reader's place."

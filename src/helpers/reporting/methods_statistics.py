@@ -119,3 +119,16 @@ def internal_validation(parameters: Parameters) -> str:
         f"{prose.count(repeats, 'further draw')} of the outer folds, whose smallest and largest values are given and are no confidence "
         "interval. The threshold was not chosen again."
     )
+
+
+def other_outlines(parameters: Parameters) -> str:
+    """How the risk was carried through every outline of the lesion."""
+    source = "each further reader's outline"
+    if parameters.selection.reproducibility == "perturbation":
+        source = "each perturbed copy of the outline"
+    return (
+        f"The final models, with all that was learned in training frozen, were applied to the features from {source} of the patients "
+        "they were not fitted on. Reported are the range of each patient's risk, the share of patients whose call at the frozen "
+        "threshold any other outline changes (Wilson's interval), the standard deviation of the risk between the outlines of a "
+        "patient, and the ICC(A,1) of the risk [@koo2016]. Training patients were left out."
+    )
