@@ -62,7 +62,7 @@ def test_distinct_patients_are_not_named(prints):
 def test_a_scan_saved_again_under_another_name_is_found(builders, prints, change):
     prints["copy"] = duplicates.fingerprint(*SAVED_AGAIN[change](*scan(builders, 7)))
     ((first, second, kind, similarity),) = duplicates.alike(prints)
-    assert {first, second} == {"P07", "copy"} and kind == "nearly identical"
+    assert {first, second} == {"P07", "copy"} and kind == duplicates.NEARLY
     assert duplicates.ALIKE < similarity <= 1
 
 
@@ -71,12 +71,12 @@ def test_another_number_type_or_orientation_is_the_same_scan(builders, prints):
     whole = sitk.Cast(sitk.Round(image), sitk.sitkInt16)
     prints["P07"] = duplicates.fingerprint(sitk.Cast(whole, sitk.sitkFloat64), mask)
     prints["copy"] = duplicates.fingerprint(sitk.DICOMOrient(whole, "RAS"), mask)
-    assert duplicates.alike(prints) == [("P07", "copy", "identical", 1.0)]
+    assert duplicates.alike(prints) == [("P07", "copy", "identical images", 1.0)]
 
 
 def test_identical_scans_are_told_in_a_cohort_too_small_for_likeness(builders, prints):
     few = {name: prints[name] for name in ("P00", "P01")}
-    assert duplicates.alike(few | {"copy": prints["P01"]}) == [("P01", "copy", "identical", 1.0)]
+    assert duplicates.alike(few | {"copy": prints["P01"]}) == [("P01", "copy", "identical images", 1.0)]
     assert duplicates.alike(few) == [] == duplicates.alike({})
 
 
@@ -138,9 +138,43 @@ def test_the_sentence_counts_pairs_and_names_nobody():
     assert (
         none == "Every scan was compared with those of all other patients (120 cases): no two are the same, or nearly."
     )
-    rows = [("P1", "P2", s, "identical", 1.0, "train, test") for s in ("T1", "T2")]
-    rows.append(("P3", "P4", "T1", "nearly identical", 0.98, "train, train"))
+    rows = [("P1", "P2", s, "identical images", 1.0, "train, test") for s in ("T1", "T2")]
+    rows.append(("P3", "P4", "T1", "nearly identical images", 0.98, "train, train"))
     told = pd.DataFrame(rows, columns=["case_a", "case_b", "sequence", "kind", "similarity", "parts"])
     said = duplicates.sentence(told, cases=120)
     assert "there are 1 pair with identical images and 1 pair with nearly identical images" in said
     assert "1 of them on both sides of the split" in said and "P1" not in said
+
+
+@pytest.mark.slow
+def test_phantoms_share_their_anatomy_and_are_not_confused(builders):
+    from helpers.cohort.phantom import images as phantom_images
+    from helpers.cohort.phantom import latents
+    from helpers.study import load
+
+    parameters = load("demo", overrides=["phantom.patients=60"]).parameters
+    spacing = parameters.phantom.spacing[::-1]
+    found = {}
+    for subject in phantom_images.subjects(latents.draw(parameters)):
+        head, lesion = phantom_images.anatomy(subject, parameters)
+        values = phantom_images.scan(subject, "T1c", head, lesion, seed=parameters.seed)
+        mask = np.zeros(values.shape, dtype=np.uint8)
+        mask[lesion.box] = lesion.inside > 0
+        pair = builders.volume(values, spacing=spacing), builders.volume(mask, spacing=spacing)
+        found[subject.case] = duplicates.fingerprint(*pair)
+    assert duplicates.alike(found) == []
+    for change in ("rescaled", "noisy", "moved by a voxel", "cropped"):
+        copied = found | {"copy": duplicates.fingerprint(*SAVED_AGAIN[change](*pair))}
+        assert [{a, b} for a, b, *_ in duplicates.alike(copied)] == [{subject.case, "copy"}], change
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sequence", ["MR_T1", "PET"])
+def test_real_patients_are_not_confused(shared_data, sequence):
+    from helpers.imaging import read
+
+    found = {}
+    for folder in sorted((shared_data / "sts" / "nifti").iterdir()):
+        mask, _ = read.mask(folder / f"{sequence}_mask.nii.gz", label=1)
+        found[folder.name] = duplicates.fingerprint(read.image(folder / f"{sequence}_image.nii.gz"), mask)
+    assert len(found) == 51 and duplicates.alike(found) == []

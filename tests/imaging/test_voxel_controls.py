@@ -1,5 +1,7 @@
 """Shuffled voxels: nothing but their order changes, where it should, and always in the same way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,7 +125,7 @@ def test_scans_as_they_are_keep_their_place_in_the_store_and_controls_have_their
     parameters = settings()
     plain = row()
     keys = [
-        sequence._keys(extract.replace(plain, control=control), parameters, files=["a", "b"])["radiomics"]
+        sequence._keys(replace(plain, control=control), parameters, files=["a", "b"])["radiomics"]
         for control in ("", "inside", "outside")
     ]
     assert len(set(keys)) == 3

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers import prose
-from helpers.evaluation.controls_printed import label
 from helpers.figures import grid, names, rows, theme
 from helpers.learning.controls import TEXTURE
 
@@ -58,6 +57,11 @@ def alt_controls(table: pd.DataFrame) -> str:
             ]
             told.append(f"{heading}, {label(model).lower()}: {'; '.join(values)}.")
     return " ".join(told)
+
+
+def label(model: str) -> str:
+    """The model as a reader meets it."""
+    return "Texture alone" if model == TEXTURE else str(theme.model_style(model)["label"])
 
 
 def _groups(table: pd.DataFrame) -> list[tuple[str, list[tuple[str, pd.DataFrame]]]]:

@@ -34,6 +34,7 @@ MARGIN = 10.0  # mm around the lesion's box
 ALIKE = 0.95  # correlation from which two pictures count as one scan
 SEEN = 0.4  # of the lesion's pictures, without which two heads that are alike are two registered patients
 FAR = 6.0  # robust standard deviations (Fisher's z) above the cohort's median that a pair must lie as well
+IDENTICAL, NEARLY = "identical images", "nearly identical images"
 COHORT = 8  # scans from which on a mean picture means something; among fewer only identical ones are told
 
 Fingerprint = dict[str, Any]  # content (hash) and features (block means by name), as the store keeps it
@@ -113,9 +114,9 @@ def alike(fingerprints: dict[str, Fingerprint]) -> list[tuple[str, str, str, flo
     similarity, near = _similar(cases, fingerprints, first, second)
     chosen = np.flatnonzero(identical | near)
     rows = [
-        (cases[first[i]], cases[second[i]], "identical", 1.0)
+        (cases[first[i]], cases[second[i]], IDENTICAL, 1.0)
         if identical[i]
-        else (cases[first[i]], cases[second[i]], "nearly identical", float(similarity[i]))
+        else (cases[first[i]], cases[second[i]], NEARLY, float(similarity[i]))
         for i in chosen
     ]
     return sorted(rows, key=lambda row: (-row[3], row[2], *row[:2]))
@@ -128,7 +129,7 @@ def sentence(duplicates: pd.DataFrame, *, cases: int) -> str:
         return f"{compared}: no two are the same, or nearly."
     pairs = duplicates.drop_duplicates(["case_a", "case_b"])
     counts = pairs["kind"].value_counts()
-    told = prose.listing([f"{prose.count(int(n), 'pair')} with {kind} images" for kind, n in counts.items()])
+    told = prose.listing([f"{prose.count(int(n), 'pair')} with {kind}" for kind, n in counts.items()])
     split = pairs["parts"].str.split(", ", expand=True)
     apart = int((split[0] != split[1]).sum())
     across = f"; {apart} of them on both sides of the split" if apart else ""

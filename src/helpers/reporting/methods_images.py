@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from helpers import prose
-from helpers.imaging import plan
+from helpers.imaging import plan, voxel_controls
 from helpers.parameters import Imaging, Parameters
 
 SCALES = {
@@ -32,6 +32,7 @@ def images(parameters: Parameters) -> str:
         f"A mismatch between the grids of mask and scan of at most {imaging.geometry_tolerance:g} mm was repaired and noted, a larger one "
         f"refused; lesions of fewer than {imaging.minimum_voxels} voxels were excluded.",
         _perturbed(parameters),
+        _controls(parameters),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -107,3 +108,17 @@ def _perturbed(parameters: Parameters) -> str:
     amounts = parameters.imaging.perturbation.model_dump()
     done = ", ".join(word for name, word in words.items() if amounts[name]) or "unchanged"
     return f"There was no second reader: {copies} of each mask ({done}) took that reader's place."
+
+
+def _controls(parameters: Parameters) -> str:
+    words = {
+        "inside": "within the lesion, which keeps its shape and histogram",
+        "outside": "of the head or body outside of it and of all that lies within {reach:g} mm of its box",
+    }
+    asked = [words[name].format(reach=voxel_controls.REACH) for name in parameters.controls.voxels]
+    if not asked:
+        return ""
+    return (
+        "As negative controls [@welch2019], everything was measured and modeled again, in the same outlines and folds, with the "
+        f"voxels of the prepared scans in random order: {', or '.join(asked)}."
+    )
