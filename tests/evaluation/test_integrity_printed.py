@@ -19,7 +19,9 @@ def fits(*rows):
 
 
 def test_objects_that_saw_the_same_patients_share_a_row_and_nobody_is_named(cases):
-    table = fits(("radiomics", -1, "a\nb\nc", "f" * 64), ("nomogram", -1, "a\nb\nc", "f" * 64), ("nomogram", 0, "a\nb", "e" * 64))
+    table = fits(
+        ("radiomics", -1, "a\nb\nc", "f" * 64), ("nomogram", -1, "a\nb\nc", "f" * 64), ("nomogram", 0, "a\nb", "e" * 64)
+    )
     shown = printed.fits(table, cases)
     assert shown["Fitted"].tolist() == ["Radiomics signature and Nomogram", "Nomogram"]
     assert shown["On"].tolist() == ["all training patients", "fold 1"]
@@ -33,7 +35,9 @@ def test_a_fit_that_saw_the_test_part_shows(cases):
 
 
 def test_openings_say_what_had_changed():
-    ledger = pd.DataFrame([("p" * 64, "c" * 64, "i" * 64), ("q" * 64, "d" * 64, "i" * 64)], columns=["parameters", "code", "inputs"])
+    ledger = pd.DataFrame(
+        [("p" * 64, "c" * 64, "i" * 64), ("q" * 64, "d" * 64, "i" * 64)], columns=["parameters", "code", "inputs"]
+    )
     assert printed.openings(ledger)["What had changed"].tolist() == ["first opening", "other parameters and code"]
 
 

@@ -14,7 +14,9 @@ from helpers.tables import DECLARED
 
 def test_every_part_keeps_its_events_and_every_patient_one_label(cohort):
     cases, _ = cohort()
-    cases = cases.assign(patient=[f"Q{i // 6 * 3 + i % 3}" for i in range(len(cases))])  # two cases a patient, in one part
+    cases = cases.assign(
+        patient=[f"Q{i // 6 * 3 + i % 3}" for i in range(len(cases))]
+    )  # two cases a patient, in one part
     cases["label"] = cases.groupby("patient")["label"].transform("first")
     dealt = permutation.permuted_cases(cases, endpoint="label", seed=1, number=1)
     assert not dealt["label"].equals(cases["label"])
@@ -32,7 +34,9 @@ def test_only_the_labels_move_and_unknown_ones_stay_unknown(cohort):
 
 def test_permutations_differ_and_the_same_number_is_the_same(cohort):
     cases, _ = cohort()
-    one, again, two = (permutation.permuted_cases(cases, endpoint="label", seed=1, number=k)["label"] for k in (1, 1, 2))
+    one, again, two = (
+        permutation.permuted_cases(cases, endpoint="label", seed=1, number=k)["label"] for k in (1, 1, 2)
+    )
     assert one.equals(again) and not one.equals(two)
 
 

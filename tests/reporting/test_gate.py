@@ -190,7 +190,9 @@ def sung(study, *, center=None, volume=None):
 def test_a_center_that_tells_the_endpoint_is_cautioned_against(study):
     study.tables.write("canaries", sung(study))
     assert rule(study, "center").state == "passed"
-    told = sung(study, center=lambda label: np.where(label == 1, "A", np.where(np.arange(label.size) % 4 == 1, "A", "B")))
+    told = sung(
+        study, center=lambda label: np.where(label == 1, "A", np.where(np.arange(label.size) % 4 == 1, "A", "B"))
+    )
     study.tables.write("canaries", told)
     assert rule(study, "center").state == "caution" and not withheld(integrity.checks(study))
 
@@ -291,7 +293,9 @@ def test_texture_that_lives_outside_the_lesion_is_cautioned_against(study, monke
 def test_without_the_stage_its_rules_are_not_applicable(study):
     for name in ("permutation", "canaries", "feature_twins"):
         study.tables.path(name).unlink()
-    states = {name: rule(study, name).state for name in ("permutation", "center", "volume", "across", "within", "voxels")}
+    states = {
+        name: rule(study, name).state for name in ("permutation", "center", "volume", "across", "within", "voxels")
+    }
     assert set(states.values()) == {"not applicable"}
 
 
@@ -309,7 +313,9 @@ def test_a_caution_withholds_nothing(study, house):
     study.tables.write("feature_twins", twins_of(study, "P0001", "P0002"))
     page = stage.stage(study, reports=house / "reports")
     text = (page / "generated" / "summary.md").read_text()
-    assert "84 times in 100" in text and "[Caution]{.state .caution}" in (page / "generated" / "integrity.md").read_text()
+    assert (
+        "84 times in 100" in text and "[Caution]{.state .caution}" in (page / "generated" / "integrity.md").read_text()
+    )
 
 
 def test_a_withheld_page_keeps_every_label_and_shows_no_result(failing, house, making):
@@ -330,7 +336,9 @@ def test_a_withheld_headline_is_nowhere_on_the_page_and_its_reason_is(failing, h
         pytest.skip("Quarto is not installed here")
     # A number that no other part of the page can hold.
     rewrite(
-        failing, "scores", lambda s: s.assign(estimate=s["estimate"].mask(s["metric"] == "auc", 0.8712), low=0.7645, high=0.9567)
+        failing,
+        "scores",
+        lambda s: s.assign(estimate=s["estimate"].mask(s["metric"] == "auc", 0.8712), low=0.7645, high=0.9567),
     )
     page = stage.stage(failing, reports=house / "reports")
     out = page.parent / "withheld.html"

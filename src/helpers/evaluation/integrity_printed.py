@@ -26,7 +26,9 @@ def fits(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
         seen = set(str(own["patients"].iloc[0]).split("\n"))
         objects = prose.listing([prose.model_name(name) for name in dict.fromkeys(own["object"])])
         where = "all training patients" if fold < 0 else f"fold {fold + 1}"
-        rows.append((objects, where, str(len(seen)), fingerprint[:FINGERPRINT], prose.percent(len(seen & outside), len(seen))))
+        rows.append(
+            (objects, where, str(len(seen)), fingerprint[:FINGERPRINT], prose.percent(len(seen & outside), len(seen)))
+        )
     columns = ["Fitted", "On", "Patients seen", "Fingerprint", "Of them outside training"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -38,7 +40,11 @@ def permutation(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:
     for (endpoint, model), own in groups:
         real, areas = _areas(own)
         found = _null(own, folds=folds, family=groups.ngroups)
-        told = f"{prose.number(found.mean)} ({prose.number(found.low)} to {prose.number(found.high)})" if found else NOTHING
+        told = (
+            f"{prose.number(found.mean)} ({prose.number(found.low)} to {prose.number(found.high)})"
+            if found
+            else NOTHING
+        )
         limit = prose.number(found.limit) if found else NOTHING
         p = prose.p_cell(permutation_p(real, areas)) if found else NOTHING
         rows.append((endpoint, prose.model_name(model), prose.number(real), told, limit, p))
@@ -47,7 +53,9 @@ def permutation(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:
 
 
 def _areas(own: pd.DataFrame) -> tuple[float, np.ndarray]:
-    return float(own.loc[own["permutation"] == 0, "auc"].iloc[0]), own.loc[own["permutation"] > 0, "auc"].to_numpy(float)
+    return float(own.loc[own["permutation"] == 0, "auc"].iloc[0]), own.loc[own["permutation"] > 0, "auc"].to_numpy(
+        float
+    )
 
 
 def _null(own: pd.DataFrame, *, folds: int, family: int) -> NullMean | None:
@@ -68,7 +76,15 @@ def canaries(table: pd.DataFrame) -> pd.DataFrame:
         counts, part = f"{row.events} of {row.n}", prose.part_name(row.part, row.kind)
         area = prose.interval(row.estimate, row.low, row.high)
         rows.append((prose.comparator_name(row.canary), row.endpoint, part, counts, area, lead, p))
-    columns = ["Canary", "Endpoint", "Patients judged", "Events", "AUC (interval)", "Leading model higher by (interval)", "P"]
+    columns = [
+        "Canary",
+        "Endpoint",
+        "Patients judged",
+        "Events",
+        "AUC (interval)",
+        "Leading model higher by (interval)",
+        "P",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -106,7 +122,9 @@ def openings(ledger: pd.DataFrame) -> pd.DataFrame:
 def pairs(found: pd.DataFrame) -> pd.DataFrame:
     """How many pairs of different patients resemble each other, by kind and by the parts they stand in."""
     once = found.drop_duplicates(["case_a", "case_b", "kind"])
-    named = [sorted({prose.part_name(str(p)) for p in parts}) for parts in zip(once["part_a"], once["part_b"], strict=True)]
+    named = [
+        sorted({prose.part_name(str(p)) for p in parts}) for parts in zip(once["part_a"], once["part_b"], strict=True)
+    ]
     counted = once.assign(parts=[prose.listing(parts) for parts in named]).groupby(["kind", "parts"], sort=True).size()
     rows = [(f"{kind[0].upper()}{kind[1:]}", parts, str(n)) for (kind, parts), n in counted.items()]
     rows = rows or [("None", "no two patients resemble each other more than patients do", "0")]
@@ -123,7 +141,9 @@ def controls(table: pd.DataFrame | None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Model", "Endpoint", "Voxels", "AUC (interval)"])
 
 
-def numbers(fitted: pd.DataFrame, null: pd.DataFrame, ledger: pd.DataFrame, *, parameters: Parameters) -> dict[str, Any]:
+def numbers(
+    fitted: pd.DataFrame, null: pd.DataFrame, ledger: pd.DataFrame, *, parameters: Parameters
+) -> dict[str, Any]:
     """What prose and captions say of the gate's evidence."""
     settings = parameters.integrity
     times = settings.permutations
@@ -134,7 +154,9 @@ def numbers(fitted: pd.DataFrame, null: pd.DataFrame, ledger: pd.DataFrame, *, p
         "smallest_p": prose.p_cell(1 / (times + 1)),
         "splits": prose.count(settings.splits, "split"),
         "openings": prose.count(len(ledger), "time"),
-        "most_openings": "no number was set beforehand" if settings.openings is None else f"at most {settings.openings} were allowed",
+        "most_openings": "no number was set beforehand"
+        if settings.openings is None
+        else f"at most {settings.openings} were allowed",
         "null": _nothing(null),
     }
 

@@ -17,7 +17,9 @@ from helpers.tables import write_whole
 
 FILE = "openings.txt"
 COLUMNS = ("parameters", "code", "inputs")
-HEAD = "# One line each time the test part was evaluated with other parameters, code or inputs; see the page on integrity."
+HEAD = (
+    "# One line each time the test part was evaluated with other parameters, code or inputs; see the page on integrity."
+)
 
 
 def parameters_print(study: Study) -> str:

@@ -59,10 +59,27 @@ def _mark(sheet: rows.Sheet, ax, y: float, own: pd.DataFrame, step: str, labels:
     color, mark = (theme.BLUE, "o") if labels == TRUE else (theme.VERMILION, "D")
     mean = float(areas.mean())
     if step != OURS:
-        ax.plot([ours, mean], [y, y], color=color, linewidth=1.2, linestyle="-" if labels == TRUE else (0, (3, 1.5)), zorder=2)
+        ax.plot(
+            [ours, mean],
+            [y, y],
+            color=color,
+            linewidth=1.2,
+            linestyle="-" if labels == TRUE else (0, (3, 1.5)),
+            zorder=2,
+        )
         ax.plot(ours, y, marker="|", color=color, markersize=5.0, linestyle="", zorder=3)
     face = color if step == OURS else theme.PAPER
-    ax.plot(mean, y, marker=mark, markersize=5.0, markerfacecolor=face, markeredgecolor=color, linestyle="", zorder=4, clip_on=False)
+    ax.plot(
+        mean,
+        y,
+        marker=mark,
+        markersize=5.0,
+        markerfacecolor=face,
+        markeredgecolor=color,
+        linestyle="",
+        zorder=4,
+        clip_on=False,
+    )
     words = prose.number(mean)
     if labels == PERMUTED and areas.size > 1:
         words += f" [{prose.number(np.min(areas))} to {prose.number(np.max(areas))}]"
@@ -87,6 +104,8 @@ def alt(recipe: pd.DataFrame) -> str:
     told = []
     for (endpoint, labels), own in recipe.groupby(["endpoint", "labels"], sort=False):
         means = own.groupby("step", sort=False)["auc"].mean()
-        values = [f"{STEP_WORDS[str(step)].removeprefix('+ ').lower()} {prose.number(float(v))}" for step, v in means.items()]
+        values = [
+            f"{STEP_WORDS[str(step)].removeprefix('+ ').lower()} {prose.number(float(v))}" for step, v in means.items()
+        ]
         told.append(f"{names.endpoint(endpoint)}, {labels} labels: AUC {prose.listing(values)}.")
     return "Dumbbells. " + " ".join(told)

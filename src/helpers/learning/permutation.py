@@ -64,15 +64,18 @@ def reruns(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[Re
     found = []
     for outcome in _mapper(study.parameters, len(items))(task, items):
         if outcome.error is not None:
-            raise RadiogramError(f"The run on permuted labels stopped in permutation {outcome.item[1]}: {outcome.error}.")
+            raise RadiogramError(
+                f"The run on permuted labels stopped in permutation {outcome.item[1]}: {outcome.error}."
+            )
         found.append(outcome.value)
     return found
 
 
 def _mapper(parameters: Parameters, items: int) -> Mapper:
-    if items * (parameters.modeling.folds + 1) < WORTH_PROCESSES:
-        return lambda task, given: (cluster.Outcome(item, task(item)) for item in given)
-    return partial(cluster.map_cases, execution=parameters.execution, label="permutations")
+    """Several processes where there are fits enough to earn back their start, else this one."""
+    many = items * (parameters.modeling.folds + 1) >= WORTH_PROCESSES
+    execution = parameters.execution if many else parameters.execution.model_copy(update={"isolated": False})
+    return partial(cluster.map_cases, execution=execution, label="permutations")
 
 
 def rerun(item: tuple[str, int], *, cases: pd.DataFrame, features: pd.DataFrame, parameters: Parameters) -> Rerun:

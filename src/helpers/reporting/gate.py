@@ -39,7 +39,9 @@ def _opened(study: Study) -> Check:
     own = study.parameters.integrity
     ledger = openings.ledger(study)
     if ledger.empty:
-        return Check(claim, "not applicable", "no frozen prediction was evaluated", section, "", own.openings_consequence)
+        return Check(
+            claim, "not applicable", "no frozen prediction was evaluated", section, "", own.openings_consequence
+        )
     times = prose.count(len(ledger), "time")
     changed = [prose.count(ledger[c].nunique(), f"version of the {c}", f"versions of the {c}") for c in ledger]
     seen = f"opened {times}, with {prose.listing(changed)}"
@@ -108,7 +110,9 @@ def _volume(study: Study) -> Check:
     own = _canaries(study, canaries.VOLUME)
     compared = own[own["difference"].notna()] if len(own) else own
     if compared.empty:
-        why = NOT_RUN if study.tables.find("canaries") is None else "no volume, or no part that the model was frozen for"
+        why = (
+            NOT_RUN if study.tables.find("canaries") is None else "no volume, or no part that the model was frozen for"
+        )
         return Check(claim, "not applicable", why, section, "", "caution")
     differences = [
         f"AUC {prose.interval(r.difference, r.difference_low, r.difference_high)} higher in {_part(r)}"
@@ -162,7 +166,9 @@ def _voxels(study: Study) -> Check:
         for words, holds in _control(own.set_index("control"), texture=_is_texture(str(model), found)):
             told.append(f"{prose.model_inline(str(model))}, {words}")
             good &= holds
-    limit = "at least half of what lay above chance is lost when shuffled inside, and no AUC below the original's outside"
+    limit = (
+        "at least half of what lay above chance is lost when shuffled inside, and no AUC below the original's outside"
+    )
     return Check(claim, verdict(good, "caution"), "; ".join(told), section, limit, "caution")
 
 

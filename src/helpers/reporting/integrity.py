@@ -120,7 +120,9 @@ def _below_bayes(study: Study) -> Check:
         beyond = low > possible
         good &= not beyond
         # Without the AUC itself: the line stands on the first screen even where the headline is withheld.
-        told.append(f"the interval of its AUC lies {'above' if beyond else 'not above'} the {prose.number(possible)} possible")
+        told.append(
+            f"the interval of its AUC lies {'above' if beyond else 'not above'} the {prose.number(possible)} possible"
+        )
     return Check(claim, verdict(good), "; ".join(told), section, "the interval reaches down to what is possible")
 
 

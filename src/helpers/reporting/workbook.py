@@ -193,7 +193,11 @@ def _told(study: Study, tables: dict, checks: Sequence[Check]) -> list[tuple[str
             if "scores" in tables
             else []
         ),
-        *([("Integrity gate", "a rule, what was seen, its limit, and what follows where it is violated")] if checks else []),
+        *(
+            [("Integrity gate", "a rule, what was seen, its limit, and what follows where it is violated")]
+            if checks
+            else []
+        ),
         *((name, DECLARED[name].row) for name in tables),
         ("", ""),
         ("Columns", ""),
