@@ -13,7 +13,10 @@ from zlib import crc32
 
 import numpy as np
 from scipy.stats import mannwhitneyu
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from helpers.errors import RadiogramError
 from helpers.learning import folds, regression, selection
@@ -32,6 +35,7 @@ SIGNIFICANT = 0.05
 FALLBACK = 10
 # More features than this share of the rows would let any regression separate the classes.
 MOST = 0.2
+MOST_ITERATIONS = 10_000
 SELECTION, THRESHOLD, REFIT, BEST = (
     "features selected on all rows", "threshold chosen on the test rows", "nomogram refitted on the test rows",
     "best of many splits",
@@ -70,20 +74,24 @@ def claims(rows: Rows, judged: np.ndarray, *, parameters: Parameters, seed: int)
 def _of_split(rows: Rows, judged: np.ndarray, names: list[str], clinical: tuple[str, ...]) -> list[Claim]:
     """The first three steps on one split."""
     training, test = rows.take(~judged), rows.take(judged)
-    signature = regression.fit(training.features[names].to_numpy(), training.truth)
-    coded = coding(training, clinical)
+    signature, coded = _fitted(training.features[names].to_numpy(), training.truth), coding(training, clinical)
     designs = [
-        np.column_stack([signature.linear_predictor(part.features[names].to_numpy()), coded._design(part)])
+        np.column_stack([signature.decision_function(part.features[names].to_numpy()), coded._design(part)])
         for part in (training, test)
     ]
-    frozen, refitted = regression.fit(designs[0], training.truth), regression.fit(designs[1], test.truth)
-    inside, outside = (frozen.linear_predictor(design) for design in designs)
-    again = refitted.linear_predictor(designs[1])
+    frozen, refitted = _fitted(designs[0], training.truth), _fitted(designs[1], test.truth)
+    inside, outside = (frozen.decision_function(design) for design in designs)
+    again = refitted.decision_function(designs[1])
     return [
         _claim(SELECTION, test.truth, outside, _youden(training.truth, inside)),
         _claim(THRESHOLD, test.truth, outside, _youden(test.truth, outside)),
         _claim(REFIT, test.truth, again, _youden(test.truth, again)),
     ]
+
+
+def _fitted(x: FloatArray, truth: np.ndarray) -> Pipeline:
+    """Logistic regression with scikit-learn's own settings, as the recipe takes it; many features never stop it."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=MOST_ITERATIONS)).fit(x, truth)
 
 
 def _claim(step: str, truth: np.ndarray, score: FloatArray, threshold: float) -> Claim:

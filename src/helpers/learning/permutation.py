@@ -72,9 +72,10 @@ def reruns(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[Re
 
 
 def _mapper(parameters: Parameters, items: int) -> Mapper:
-    if items * (parameters.modeling.folds + 1) < WORTH_PROCESSES:
-        return lambda task, given: (cluster.Outcome(item, task(item)) for item in given)
-    return partial(cluster.map_cases, execution=parameters.execution, label="permutations")
+    """Several processes where there are fits enough to earn back their start, else this one."""
+    many = items * (parameters.modeling.folds + 1) >= WORTH_PROCESSES
+    execution = parameters.execution if many else parameters.execution.model_copy(update={"isolated": False})
+    return partial(cluster.map_cases, execution=execution, label="permutations")
 
 
 def rerun(item: tuple[str, int], *, cases: pd.DataFrame, features: pd.DataFrame, parameters: Parameters) -> Rerun:
