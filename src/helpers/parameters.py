@@ -263,6 +263,11 @@ class Validation(Group):
     repeats: Annotated[int, Field(ge=0)]
 
 
+class Imputation(Group):
+    imputations: Annotated[int, Field(ge=2)]
+    iterations: Count
+
+
 class Readers(Group):
     conditions: tuple[str, str]
     call_at: float | None
@@ -307,6 +312,7 @@ class Parameters(Group):
     explanation: Explanation
     statistics: Statistics
     validation: Validation
+    imputation: Imputation
     readers: Readers
     report: Report
     execution: Execution

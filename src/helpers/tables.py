@@ -101,6 +101,19 @@ DECLARED: dict[str, Columns] = {
         "a case x endpoint x model x kind; kind is oof, apparent or frozen",
         ("case", "patient", "endpoint", "model", "part", "kind", "truth", "probability"),
     ),
+    "first_stage": Columns(
+        "a case x signature that enters the nomogram: its score, out of fold for training cases, else of the final signature",
+        ("endpoint", "case", "part", "signature", "score"),
+    ),
+    "missing_values": Columns(
+        "a clinical variable and how often it is missing, by outcome",
+        ("endpoint", "variable", "n", "missing", "events", "events_missing", "others", "others_missing", "p"),
+    ),
+    "missing_data": Columns(
+        "a coefficient (log odds) or the AUC in a part, by how missing values were handled; parts other than train are frozen",
+        ("endpoint", "model", "handling", "part", "quantity", "term", "estimate", "low", "high", "df", "missing_information", "n", "events",
+         "note"),
+    ),
     "readings": Columns("a case x reader x condition", ("case", "reader", "condition", "rating", "call", "seconds")),
     "scores": Columns(
         "a metric of a model in a part",
