@@ -328,6 +328,11 @@ class Integrity(Group):
     openings_consequence: Literal["caution", "withhold"]
 
 
+class Imputation(Group):
+    imputations: Annotated[int, Field(ge=2)]
+    iterations: Count
+
+
 class Readers(Group):
     conditions: tuple[str, str]
     call_at: float | None
@@ -376,6 +381,7 @@ class Parameters(Group):
     statistics: Statistics
     validation: Validation
     integrity: Integrity
+    imputation: Imputation
     readers: Readers
     report: Report
     execution: Execution

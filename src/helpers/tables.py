@@ -124,6 +124,19 @@ DECLARED: dict[str, Columns] = {
         ("endpoint", "model", "group", "part", "kind", "estimate", "low", "high", "method", "difference",
          "difference_low", "difference_high", "p", "p_holm", "n", "events", "note"),
     ),
+    "first_stage": Columns(
+        "a case x signature that enters the nomogram: its score, out of fold for training cases, else of the final signature",
+        ("endpoint", "case", "part", "signature", "score"),
+    ),
+    "missing_values": Columns(
+        "a clinical variable and how often it is missing, by outcome",
+        ("endpoint", "variable", "n", "missing", "events", "events_missing", "others", "others_missing", "p"),
+    ),
+    "missing_data": Columns(
+        "a coefficient (log odds) or the AUC in a part, by how missing values were handled; parts other than train are frozen",
+        ("endpoint", "model", "handling", "part", "quantity", "term", "estimate", "low", "high", "df", "missing_information", "n", "events",
+         "note"),
+    ),
     "readings": Columns("a case x reader x condition", ("case", "reader", "condition", "rating", "call", "seconds")),
     "scores": Columns(
         "a metric of a model in a part",

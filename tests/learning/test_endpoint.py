@@ -39,7 +39,7 @@ def test_every_table_is_as_declared(models, tmp_path):
         assert list(tables.write(name, frame).columns) == list(DECLARED[name].names)
         back = tables.read(name).astype(frame.dtypes).replace({np.nan: None})
         pd.testing.assert_frame_equal(back, frame.replace({np.nan: None}), check_dtype=False)
-    assert set(models.tables) == {*SELECTION, "nomogram", "added_value", "fits", "predictions"}
+    assert set(models.tables) == {*SELECTION, "nomogram", "added_value", "fits", "predictions", "first_stage"}
 
 
 def test_every_model_predicts_training_rows_twice_and_test_rows_once(models):

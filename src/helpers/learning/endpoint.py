@@ -56,7 +56,7 @@ class EndpointSelection:
 class EndpointModels:
     """The models of one endpoint: `tables` by name, worked examples, and notes.
 
-    Tables are those of the selection, nomogram, added_value, fits and predictions. `worked` has what moves the risk of
+    Tables are those of the selection, nomogram, added_value, fits, predictions and first_stage. `worked` has what moves the risk of
     three training patients, and no row where there is no nomogram.
     """
 
@@ -123,6 +123,9 @@ def model_endpoint(
     tables["added_value"] = _added_value_table(rows, model, oof)
     tables["fits"] = record.fit_rows(endpoint, kinds["oof"], seen)
     tables["predictions"] = pd.concat(predictions, ignore_index=True)
+    entering = model.nomogram.signatures if model.nomogram else ()
+    blocks = [(rows, {name: oof[name].score for name in entering}), (new, model.scores(new) if len(new) else {})]
+    tables["first_stage"] = record.first_stage_rows(blocks, entering)
     worked = contributions(rows, model.nomogram, oof) if model.nomogram else pd.DataFrame()
     return EndpointModels(endpoint, tables, worked, model, (*model.notes, *_gaps(model, new)))
 

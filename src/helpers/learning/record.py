@@ -63,3 +63,17 @@ def prediction_rows(rows: Rows, probabilities: Mapping[str, FloatArray], *, kind
     ]
     names = list(DECLARED["predictions"].names)
     return pd.concat(frames, ignore_index=True)[names] if frames else pd.DataFrame(columns=names)
+
+
+def first_stage_rows(blocks: Sequence[tuple[Rows, Mapping[str, FloatArray]]], names: Sequence[str]) -> pd.DataFrame:
+    """Table `first_stage`: the score of every named signature for every row of each block."""
+    frames = [
+        pd.DataFrame({"case": rows.case, "part": rows.part}).assign(
+            endpoint=rows.endpoint, signature=name, score=scores[name]
+        )
+        for rows, scores in blocks
+        for name in names
+        if len(rows)
+    ]
+    columns = list(DECLARED["first_stage"].names)
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)

@@ -38,6 +38,13 @@ COLUMNS: dict[str, str] = {
     "version": "which curve or model: main, loess (another smoother) or recalibrated (intercept and slope refitted in training); in "
     "external cohorts as frozen, or with intercept, or intercept and slope, updated in that cohort by cross-fitting; of features as "
     "measured or harmonized",
+    "missing": "patients without a value",
+    "events_missing": "those of them with the endpoint",
+    "others": "patients without the endpoint",
+    "others_missing": "those of them without a value",
+    "handling": "how missing clinical values were handled",
+    "quantity": "coefficient (log odds for one unit) or AUC",
+    "missing_information": "fraction of the information on the estimate that the missing values took (Rubin)",
     "joint": "chi-square of intercept and slope together against the model as frozen, on 2 degrees of freedom",
     "joint_p": "its P value",
     "slope": "chi-square of the slope beside the intercept, on 1 degree of freedom",

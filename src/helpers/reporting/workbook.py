@@ -27,7 +27,7 @@ from helpers.tables import DECLARED, write_whole
 # thresholds of a ROC curve), stays in the run's folder; a table that is not in this list is never written.
 SHARED = (
     "scores", "comparisons", "thresholds", "roc_band", "calibration", "calibration_groups", "calibration_tests", "recalibration",
-    "external_update", "external_tests", "external_calibration",
+    "external_update", "external_tests", "external_calibration", "missing_values", "missing_data",
     "decision", "decision_adjusted", "decision_differences", "reclassification", "reclassification_table", "subgroups",
     "subgroup_tests", "strata", "added_value", "sample_size", "validation", "selection_frequency", "nomogram", "selected", "funnel",
     "contest", "families", "mask_agreement", "centers", "center_pooled", "harmonization",
