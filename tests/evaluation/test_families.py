@@ -65,7 +65,7 @@ def test_no_information_has_an_area_of_one_half_by_definition_even_if_folds_diff
 
 
 def test_a_baseline_that_could_not_be_fitted_says_why(both):
-    table = families(*both, {"center only": "all training patients are of one center"})
+    table = families(*both, {"center only": "not fitted: all training patients are of one center"})
     assert "not fitted: all training patients are of one center" in contest_printed.families(table).to_string()
     assert "one center" in contest_printed._families(table)
 

@@ -112,7 +112,7 @@ def numbers(
         "winner": " ".join(each["winner"] for each in told),
         "stability": " ".join(each["stability"] for each in told),
         "picked": " ".join(each["picked"] for each in told if each["picked"]),
-        "notes": " ".join(notes) or "LASSO kept features of every block.",
+        "notes": " ".join(notes),
         "families": " ".join(_families(own) for _, own in families.groupby("endpoint", sort=False)),
         "alt_grid": alt_grid(contest),
         "alt_families": alt_families(families),
@@ -123,7 +123,8 @@ def produced(names: Sequence[str], parameters: Parameters) -> str:
     """How many features each block has before any selection."""
     known = parameters.cohort.sequences
     counts = {block: len(blocks.of_block(names, block, sequences=known)) for block in blocks.named(parameters)}
-    return prose.listing([f"{n:,} of {block}" for block, n in counts.items()])
+    told = [f"{n:,} of {block}" for block, n in counts.items()]
+    return prose.listing(told) or "none"
 
 
 def _endpoint(own: pd.DataFrame, families: pd.DataFrame, *, several: bool) -> dict[str, str]:
@@ -132,7 +133,7 @@ def _endpoint(own: pd.DataFrame, families: pd.DataFrame, *, several: bool) -> di
     about = f" ({prose.variable(endpoint)})" if several else ""
     first = own[own["chosen"].astype(bool)].iloc[0]
     judged = families[(families["endpoint"] == endpoint) & (families["model"] == WINNER) & (families["part"] != "")]
-    parts = [f"{_told(row)} in {_place(row)}" for _, row in judged.iterrows()]
+    parts = [f"{_told(row)} {_where(row)}" for _, row in judged.iterrows()]
     winner = (
         f"By inner cross-validation alone, the winner{about} is the {_contender(first)} (inner AUC "
         f"{prose.number(first['inner_auc'])}, the highest of many and therefore too high). Chosen anew in every fold, the winner "
@@ -149,12 +150,12 @@ def _told(row: Mapping[str, Any]) -> str:
     return f"an AUC of {prose.interval(float(row['estimate']), float(row['low']), float(row['high']))}"
 
 
-def _place(row: Mapping[str, Any]) -> str:
-    """ "the test patients", "the training patients, out of fold"."""
+def _where(row: Mapping[str, Any]) -> str:
+    """ "in the test patients", "out of fold in the training patients"."""
     if row["kind"] == "oof":
-        return "the training patients, out of fold"
+        return "out of fold in the training patients"
     name = prose.part_name(row["part"])
-    return f"the {name[:1].lower()}{name[1:]} patients"
+    return f"in the {name[:1].lower()}{name[1:]} patients"
 
 
 def _stability(own: pd.DataFrame, about: str) -> str:
@@ -177,9 +178,9 @@ def _picked(own: pd.DataFrame, about: str) -> str:
     here = frozen[frozen["part"] == frozen["part"].iloc[0]]
     best, honest = here.loc[here["estimate"].idxmax()], here[here["chosen"].astype(bool)].iloc[0]
     if best["chosen"]:
-        return f"In {_place(best)} patients no contender did better{about}."
+        return f"No contender did better {_where(best)}{about}."
     return (
-        f"Had the contender been picked by its result in {_place(best)} patients{about}, the report would claim "
+        f"Had the contender been picked by its result {_where(best)}{about}, the report would claim "
         f"{prose.number(best['estimate'])} ({_contender(best)}) instead of {prose.number(honest['estimate'])}: the best of "
         f"{len(here)} results in the same patients is too good, and is not reported as a finding."
     )
@@ -188,7 +189,9 @@ def _picked(own: pd.DataFrame, about: str) -> str:
 def _families(own: pd.DataFrame) -> str:
     """Which baselines the leading model is clearly above, in the first part that no model was fitted on."""
     frozen = own[own["kind"] == "frozen"]
-    absent = [f"{row.model} was {row.note}" for row in own[own["part"] == ""].itertuples()]
+    absent = [
+        f"{row.model} was {row.note}" for row in own[own["part"] == ""].itertuples() if row.note.startswith("not")
+    ]
     missing = f" {prose.listing(absent).capitalize()}." if absent else ""
     if frozen.empty:
         return f"No part is without fitting, so no model is tested against another.{missing}"
@@ -203,10 +206,11 @@ def _families(own: pd.DataFrame) -> str:
     worse = [
         prose.model_inline(str(m)) for m in tested.loc[(tested["p_holm"] < 0.05) & (tested["difference"] < 0), "model"]
     ]
+    told_where = _where(here.iloc[0])
     told = f"is clearly above {prose.listing(clear)}" if clear else "is not clearly above any other"
     turned = f" It is clearly below {prose.listing(worse)}." if worse else ""
     return (
-        f"In {_place(here.iloc[0])} patients, and after Holm's adjustment for all {prose.count(len(tested), 'comparison')}, the "
+        f"{told_where[:1].upper()}{told_where[1:]}, and after Holm's adjustment for all {prose.count(len(tested), 'comparison')}, the "
         f"leading model ({lead}) {told}.{turned}{missing}"
     )
 

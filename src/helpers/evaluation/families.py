@@ -110,5 +110,5 @@ def _missing(endpoint: str, name: str, why: str) -> dict:
     blank = dict.fromkeys(("estimate", "low", "high", *TESTED, "p_holm"), NONE)
     return blank | {
         "endpoint": endpoint, "model": name, "group": BASELINE, "part": "", "kind": "", "method": "", "n": 0, "events": 0,
-        "note": f"not fitted: {why}",
+        "note": why,
     }  # fmt: skip

@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 
 from helpers.figures import grid, names, rows, theme
 
+INDIGO = "#332288"
 # Classifier: color, mark; none is the color of a model of the house.
 LOOKS = {
     "logistic regression": (theme.SKY, "o"),
     "support vector machine": (theme.BROWN, "s"),
     "random forest": (theme.TEAL, "^"),
     "k-nearest neighbors": (theme.MUTED, "D"),
-    "gradient boosting": ("#882255", "v"),
+    "gradient boosting": (INDIGO, "v"),
 }
 LABELS, GAP, EDGE = 36.0, 8.0, 4.0  # mm: names of inputs, between panels, right of the last
 STEP, SPACE = 3.1, 2.4  # mm from one classifier to the next, and between inputs

@@ -24,13 +24,13 @@ SHADE, EXAMPLE = "#EEF3F7", "#B5321A"  # a prespecified range; a worked example
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, VERMILION, BROWN, TEAL = "#56B4E9", "#D55E00", "#8C6D1F", "#44AA99"
-CLINICAL = "#4D4D4D"
+CLINICAL, WINE = "#4D4D4D", "#882255"
 
 # Model: color of its line, darker color of its words, line, mark, label.
 MODELS: dict[str, tuple[str, str, Any, str, str]] = {
     "fusion": (PURPLE, "#8E3F6C", "-", "P", "Fusion"),
     "nomogram": (BLUE, "#005A8C", "-", "o", "Nomogram"),
-    "winner": (VERMILION, "#A34700", "-", "*", "Contest winner"),
+    "winner": (WINE, WINE, "-", "*", "Contest winner"),
     "radiomics": (ORANGE, "#8F6200", (0, (6, 1.6)), "s", "Radiomics"),
     "deep": (GREEN, "#00684C", (0, (5, 1.4, 1.2, 1.4)), "^", "Deep"),
     "clinical": (CLINICAL, "#3A3A3A", (0, (2.6, 1.2)), "D", "Clinical"),

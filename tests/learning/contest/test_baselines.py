@@ -14,6 +14,7 @@ from helpers.study import load
 
 STUDY = """
 title: trial
+notebooks: [05_contest]
 cohort: {clinical: [age]}
 modeling: {folds: 3}
 """
@@ -83,7 +84,7 @@ def test_one_center_and_no_volume_are_said_and_the_others_fitted(study, cases):
     cases["center"] = "A"
     found = baselines.fit(study, cases, None)
     assert set(found.absent) == {"volume only", "center only"}
-    assert found.absent["center only"] == "all training patients are of one center"
+    assert found.absent["center only"] == "not fitted: all training patients are of one center"
     assert set(found.predictions["model"]) == {"clinical only", "no information"}
 
 

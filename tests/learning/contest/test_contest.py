@@ -158,7 +158,7 @@ def test_the_same_tables_come_from_one_process_and_from_two(cohort, settings):
 def test_a_tie_goes_to_the_first_contender_whatever_the_order_of_rows(found):
     key = next(iter(found.final.inner))
     tied = {each: replace_auc(each) for each in found.final.inner}
-    fitted = grid.Grid(what="contest", seen=frozenset(), contenders=tied, silent=())
+    fitted = grid.Grid(what="contest", seen=frozenset(), contenders=tied, kept={})
     assert fitted.best() == key
 
 
@@ -190,13 +190,13 @@ def test_a_block_of_which_nothing_is_kept_leaves_the_prevalence_and_is_named(coh
     cases, features = cohort()
     features[[name for name in features if "firstorder" in name]] = 1.0
     found = contest((cases, features), settings())
-    assert found.final.silent == ("radiomics",)
+    assert found.final.kept["radiomics"] == 0 < found.final.kept["deep"]
     key = ("A", "logistic regression")
     assert found.final.columns[key] == 0 and np.ptp(found.final.probabilities[key]) == 0
     assert found.final.probabilities[key][0] == pytest.approx(found.training.truth.mean())
     notes = running._notes(found, several=False)
     assert any("LASSO kept nothing of the block radiomics" in note for note in notes)
-    assert any("gives everyone the share of events" in note for note in notes)
+    assert any("everyone gets the share of events" in note for note in notes)
 
 
 def test_a_block_without_features_is_refused_by_name(cohort, settings):

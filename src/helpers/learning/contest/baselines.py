@@ -88,7 +88,7 @@ def no_information(rows: Rows) -> NoInformation:
 
 @dataclass(frozen=True)
 class Baselines:
-    """Rows as of table `predictions`, and for each baseline that could not be fitted the reason."""
+    """Rows as of table `predictions`, and for each baseline that was not fitted the reason."""
 
     predictions: pd.DataFrame
     absent: Mapping[str, str]
@@ -156,13 +156,15 @@ def _logarithm(values: pd.Series) -> pd.Series:
 
 
 def _absent(cases: pd.DataFrame, volume: pd.Series | None, parameters: Parameters) -> dict[str, str]:
-    """Why a baseline cannot be fitted."""
+    """Why a baseline is not fitted: something is missing, or a model of the study is the same."""
     absent = {}
     if volume is None:
-        absent[VOLUME] = "no volume is among the features, nor named in cohort.baselines"
+        absent[VOLUME] = "not fitted: no volume is among the features, nor named in cohort.baselines"
     centers = cases.loc[cases["part"] == "train", "center"].nunique()
     if centers < 2:
-        absent[CENTER] = "all training patients are of one center"
+        absent[CENTER] = "not fitted: all training patients are of one center"
     if not parameters.cohort.clinical:
-        absent[CLINICAL] = "the study has no clinical variable"
+        absent[CLINICAL] = "not fitted: the study has no clinical variable"
+    elif "05_modeling" in parameters.notebooks and "clinical" in parameters.modeling.signatures:
+        absent[CLINICAL] = "the clinical model above"
     return absent

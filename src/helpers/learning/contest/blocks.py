@@ -69,6 +69,6 @@ def select(rows: Rows, *, parameters: Parameters, seed: int) -> dict[str, Featur
     return found
 
 
-def silent(chosen: Mapping[str, FeatureSignature]) -> list[str]:
-    """Blocks of which LASSO kept nothing."""
-    return [block for block, signature in chosen.items() if signature.constant]
+def kept(chosen: Mapping[str, FeatureSignature]) -> dict[str, int]:
+    """Features that LASSO kept of every block."""
+    return {block: len(signature.coefficients) for block, signature in chosen.items()}

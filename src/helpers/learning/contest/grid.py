@@ -37,10 +37,10 @@ class Contender(Scorer):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Grid(Fitted):
-    """Every contender by key, in the order in which ties are broken, and blocks of which LASSO kept nothing."""
+    """Every contender by key, in the order in which ties are broken, and how many features LASSO kept of every block."""
 
     contenders: Mapping[Key, Contender]
-    silent: tuple[str, ...]
+    kept: Mapping[str, int]
 
     def best(self, name: str | None = None) -> Key:
         """The contender of the highest inner AUC, of one input or of all; the first of those that tie."""
@@ -66,7 +66,7 @@ def fit(rows: Rows, *, parameters: Parameters, seed: int) -> Grid:
     contenders = {
         key: _contender(key, rows, designs[key[0]], own, trees=trees, seed=seed) for key, own in tuned.items()
     }
-    return Grid(what="contest", seen=rows.patients, contenders=contenders, silent=tuple(blocks.silent(chosen)))
+    return Grid(what="contest", seen=rows.patients, contenders=contenders, kept=blocks.kept(chosen))
 
 
 def _contender(key: Key, rows: Rows, own: Design, tuned: Tuned, *, trees: int, seed: int) -> Contender:

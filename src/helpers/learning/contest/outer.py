@@ -34,7 +34,7 @@ class Outer:
     columns: Mapping[Key, int]
     settings: Mapping[Key, str]
     models: Mapping[str, Key]
-    silent: tuple[str, ...]
+    kept: Mapping[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def _applied(fitted: Grid, held: Rows, carried: tuple[str, ...]) -> Outer:
         columns={key: each.design.columns for key, each in contenders.items()},
         settings={key: classifiers.written(each.settings) for key, each in contenders.items()},
         models=fitted.models(carried),
-        silent=fitted.silent,
+        kept=fitted.kept,
     )
 
 

@@ -131,22 +131,21 @@ def _against(truth: np.ndarray, values: Mapping, chosen: tuple[str, str], level:
 
 
 def _notes(each: EndpointContest, *, several: bool) -> list[str]:
-    """What a reader must know of the selections behind the grid."""
+    """What a reader must know of the selections behind the grid: what was kept, what was not, and what that leaves."""
     about = f" ({each.training.endpoint})" if several else ""
-    told = [
-        f"LASSO kept nothing of the block {block}{about}: inputs that read it go without."
-        for block in each.final.silent
-    ]
-    folds = {
-        block: sum(block in outer.silent for outer in each.by_fold) for outer in each.by_fold for block in outer.silent
-    }
-    told += [
-        f"In {count(n, 'outer fold')} LASSO kept nothing of the block {block}{about}."
-        for block, n in folds.items()
-        if block not in each.final.silent
-    ]
-    constant = [key for key, columns in each.final.columns.items() if not columns]
-    if constant:
-        hollow = listing(list(dict.fromkeys(key[0] for key in constant)))
-        told.append(f"Nothing is left to read for {hollow}{about}: it gives everyone the share of events.")
+    kept = {block: n for block, n in each.final.kept.items() if n}
+    told = (
+        [f"On all training patients{about}, LASSO kept {listing([f'{n:,} of {block}' for block, n in kept.items()])}."]
+        if kept
+        else []
+    )
+    for block, n in each.final.kept.items():
+        folds = sum(not outer.kept[block] for outer in each.by_fold)
+        if not n:
+            told.append(f"LASSO kept nothing of the block {block}{about}: inputs that read it go without.")
+        elif folds:
+            told.append(f"In {count(folds, 'outer fold')} LASSO kept nothing of the block {block}{about}.")
+    hollow = list(dict.fromkeys(key[0] for key, columns in each.final.columns.items() if not columns))
+    if hollow:
+        told.append(f"Nothing is left to read for {listing(hollow)}{about}: everyone gets the share of events.")
     return told
