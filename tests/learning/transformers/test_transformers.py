@@ -147,6 +147,25 @@ def test_mrmr_takes_what_its_definition_takes_in_that_order(criterion):
     assert fitted.get_support().sum() == 8
 
 
+def test_mrmr_by_quotient_takes_what_the_package_mrmr_selection_takes_of_a_real_table(shared_data):
+    """The first eight of Arita2018 by mrmr-selection 0.2.8 (F statistic, Pearson correlation, quotient), run once."""
+    x = pd.read_csv(shared_data / "radmlbench" / "Arita2018.gz")
+    y = x.pop("Target")
+    x = x.drop(columns="ID", errors="ignore")
+    x = x.loc[:, CommonestValue().fit(x).get_support()]
+    order = MRMR(8, "FCQ").fit(x, y).order_
+    assert x.columns[order].tolist() == [
+        "T2_original_Surface_to_Volume_ratio",
+        "T2_core_Median",
+        "Harvard_04",
+        "Harvard_01",
+        "Gp01_med",
+        "T1_Entropy",
+        "edema_on_MNI_Surface_to_Volume_ratio",
+        "T1_Median",
+    ]
+
+
 def test_mrmr_by_quotient_does_not_take_a_copy_next():
     x, y = table()
     x[:, -5:] = x[:, :5]
