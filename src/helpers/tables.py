@@ -135,7 +135,7 @@ DECLARED: dict[str, Columns] = {
     "missing_data": Columns(
         "a coefficient (log odds) or the AUC in a part, by how missing values were handled; parts other than train are frozen",
         ("endpoint", "model", "handling", "part", "quantity", "term", "estimate", "low", "high", "df", "missing_information", "n", "events",
-         "note"),
+         "note", "sd"),
     ),
     "readings": Columns("a case x reader x condition", ("case", "reader", "condition", "rating", "call", "seconds")),
     "scores": Columns(

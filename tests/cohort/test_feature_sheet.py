@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from helpers import study as studies
-from helpers.cohort import enroll, feature_sheet, inputs
+from helpers.cohort import enroll, feature_sheet, inputs, summary
 from helpers.errors import RadiogramError
 
 STUDY = """
@@ -109,7 +109,8 @@ def test_one_scan_under_two_names_is_counted_once(opened):
     frame = pd.concat([table(), table().iloc[[4]].assign(ID=99)], ignore_index=True)
     found = enroll.enroll(opened(frame))
     assert "99" not in set(found.cases["case"]) and len(found.cases) == 60
-    assert "same scan under two names" in found.exclusions["reason"].iloc[0]
+    assert found.exclusions["reason"].tolist() == ["the same scan under two names: every feature is that of patient 5"]
+    assert summary.public(found.exclusions)["reason"].tolist() == ["the same scan under two names"]
 
 
 def test_few_features_tell_nobody_apart():

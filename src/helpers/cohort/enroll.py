@@ -93,7 +93,7 @@ def _twins(cohort: Cohort, sheets: Sequence[Sheet]) -> dict[str, str]:
     names = feature_sheet.features(sheets[0].frame, cohort, where=sheets[0].where)
     measured = pd.concat([sheet.frame[["patient", *names]] for sheet in sheets], ignore_index=True)
     return {
-        patient: f"every feature is that of patient {other}: the same scan under two names"
+        patient: f"the same scan under two names: every feature is that of patient {other}"
         for patient, other in feature_sheet.twins(measured)
     }
 

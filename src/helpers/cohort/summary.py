@@ -38,7 +38,7 @@ def repairs(study: Study) -> pd.DataFrame:
 
 
 def _without_files(note: str) -> str:
-    return re.sub(r"\S+\.(csv|parquet|tsv)", "the sheet", note)
+    return re.sub(r"\S+\.(csv|parquet|tsv|txt|gz|xlsx)\b", "the sheet", note)
 
 
 def geometry(study: Study) -> pd.DataFrame | None:

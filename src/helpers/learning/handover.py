@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import cluster, prose
+from helpers.learning import missing_data
 from helpers.learning.centers_judged import EndpointCenters, judge_endpoint
 from helpers.learning.centers_traces import harmonization_endpoint
 from helpers.learning.endpoint import EndpointModels, EndpointSelection, Mapper, model_endpoint, select_endpoint
@@ -67,6 +68,17 @@ def harmonization(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> 
     found = {name: harmonization_endpoint(*given, endpoint=name, **options) for name in names}
     stacked = pd.concat([table for table, _ in found.values()], ignore_index=True)
     return study.tables.write("harmonization", stacked), {name: why for name, (_, why) in found.items() if why}
+
+
+def missing_tables(study: Study, cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tables missing_values and missing_data of every endpoint, handed over and returned by name."""
+    first_stage, seed = study.tables.read("first_stage"), study.parameters.seed
+    options = {"parameters": study.parameters, "seed": seed}
+    found = [
+        missing_data.tables(cases, first_stage, endpoint=e.name, **options) for e in study.parameters.cohort.endpoints
+    ]
+    stacked = {name: [each[name] for each in found if len(each[name])] or [found[0][name]] for name in found[0]}
+    return {name: study.tables.write(name, pd.concat(frames, ignore_index=True)) for name, frames in stacked.items()}
 
 
 def _thresholds(frozen: pd.DataFrame, endpoint: str) -> dict[str, float]:

@@ -108,13 +108,23 @@ def _model(everyone: Rows, scores: Mapping[str, FloatArray], parameters: Paramet
         new = everyone.take(here)
         others[part] = _Material(new, columns[here], chains.transform(new, columns[here]))
     coded = coding(training.rows)
+    spread = _spread(training, coded, len(scores))
     terms = [nomogram.INTERCEPT, *scores, *(column.term for column in coded.columns)]
     level = parameters.statistics.level
-    return [
+    found = [
         *_single(MEDIAN, training, others, coded, terms, level=level),
         *_multiple(training, others, coded, terms, level=level),
         *_single(COMPLETE, training, others, coded, terms, level=level),
     ]
+    units = dict(zip(terms, spread, strict=True))
+    return [(*row, units.get(row[3], np.nan)) for row in found]
+
+
+def _spread(training: _Material, coded: Coding, scores: int) -> FloatArray:
+    """Standard deviation of every term among training rows, to show terms on one axis; 1 for a level, NaN for the intercept."""
+    design = training.design(coded)
+    numeric = [True] * scores + [column.level is None for column in coded.columns]
+    return np.array([np.nan, *np.where(numeric, design.std(axis=0), 1.0)])
 
 
 def _single(

@@ -9,7 +9,10 @@ from helpers.study import Study
 
 def paragraphs(study: Study) -> dict[str, str]:
     """Heading and paragraph of every such notebook that found something to show."""
-    stages = {"08_external": ("external", "External cohorts", external)}
+    stages = {
+        "08_external": ("external", "External cohorts", external),
+        "08_missing": ("missing", "Missing values", missing),
+    }
     told = prose.numbers(study.folder)
     return {
         heading: write(study)
@@ -28,4 +31,19 @@ def external(study: Study) -> str:
         "could expect that adapts the model to its own patients, and are no validation of the frozen model. Which update the "
         f"patients there call for was asked by closed testing [@vergouwe2017] at {alpha:g} %, among these three; single coefficients "
         "were not re-estimated."
+    )
+
+
+def missing(study: Study) -> str:
+    """How missing clinical values were imputed several times, beside the median."""
+    options = study.parameters.imputation
+    return (
+        "The models replace a missing clinical value by the training median or commonest level. As a check, values were imputed "
+        f"{options.imputations} times by chained equations of {options.iterations} turns [@vanbuuren2011]: predictive mean matching "
+        "(five donors) for numbers, individualized logistic regressions for categories, coefficients drawn from their posterior. "
+        "Equations were fitted on training patients; their predictors were all clinical variables, the scores that enter the same "
+        "model, and, among training patients only, the outcome [@moons2006]. Test patients were completed by equations without it, since "
+        "whoever uses a model does not have the outcome. Coefficients were pooled by Rubin's rules with small-sample "
+        "degrees of freedom [@barnard1999], the AUC of the pooled equation over the completions of the test patients on the logit scale. "
+        "Complete cases stand beside. First-stage scores themselves were not imputed again."
     )
