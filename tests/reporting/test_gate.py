@@ -362,3 +362,21 @@ def test_the_workbook_holds_the_gate(failing):
     verdicts = {row[0]: (row[1], row[4]) for row in rows[1:]}
     assert verdicts[CLAIMS["across"]] == ("failed", "the headline is withheld")
     assert verdicts[CLAIMS["center"]] == ("passed", "a caution is given")
+
+
+def test_only_the_stage_that_judges_opens_the_test_part_and_once(write_study, monkeypatch):
+    from helpers import run
+    from helpers import study as studies
+
+    monkeypatch.setattr(run, "execute", lambda *_, **__: [])
+    path = write_study("title: t\ncohort: {source: scores}\nnotebooks: [01_cohort, 03_participants, 06_statistics]")
+    made = studies.load(path)
+    row = ("c", "p", "label", "m", "test", "frozen", 1, 0.5)
+    made.tables.write("predictions", pd.DataFrame([row], columns=list(DECLARED["predictions"].names)))
+    run.open_study(str(path), stage="03_participants")
+    assert openings.ledger(made).empty
+    for _ in range(2):
+        run.open_study(str(path), stage="06_statistics")
+    assert len(openings.ledger(made)) == 1
+    run.open_study(str(path), "statistics.threshold_rule=sensitivity", stage="06_statistics")
+    assert openings.ledger(made).nunique().to_dict() == {"parameters": 2, "code": 1, "inputs": 1}

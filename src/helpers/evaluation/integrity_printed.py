@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation.permuted import OURS, PERMUTED, TRUE
+from helpers.evaluation.permuted import OURS, PERMUTED, TRUE, null_means, real_and_p
 from helpers.learning.common_recipe import STEPS
 from helpers.parameters import Parameters
-from helpers.statistics.permutation import NullMean, chance_sd, null_mean, permutation_p
 
 FINGERPRINT = 12  # letters of it that are shown
 NOTHING = "–"
@@ -35,35 +34,16 @@ def fits(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
 
 def permutation(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:
     """AUC on the true labels beside its mean and spread on permuted ones, by model."""
-    groups = table.groupby(["endpoint", "model"], sort=False)
-    rows = []
-    for (endpoint, model), own in groups:
-        real, areas = _areas(own)
-        found = _null(own, folds=folds, family=groups.ngroups)
-        told = (
-            f"{prose.number(found.mean)} ({prose.number(found.low)} to {prose.number(found.high)})"
-            if found
-            else NOTHING
-        )
-        limit = prose.number(found.limit) if found else NOTHING
-        p = prose.p_cell(permutation_p(real, areas)) if found else NOTHING
-        rows.append((endpoint, prose.model_name(model), prose.number(real), told, limit, p))
+    means, rows = null_means(table, folds=folds), []
+    for (endpoint, model), (real, p) in real_and_p(table).items():
+        cells = [NOTHING, NOTHING, NOTHING]
+        if (endpoint, model) in means:
+            found = means[endpoint, model]
+            told = f"{prose.number(found.mean)} ({prose.number(found.low)} to {prose.number(found.high)})"
+            cells = [told, prose.number(found.limit), prose.p_cell(p)]
+        rows.append((endpoint, prose.model_name(model), prose.number(real), *cells))
     columns = ["Endpoint", "Model", "AUC, true labels", "AUC, permuted labels: mean (range)", "Limit of the mean", "P"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _areas(own: pd.DataFrame) -> tuple[float, np.ndarray]:
-    return float(own.loc[own["permutation"] == 0, "auc"].iloc[0]), own.loc[own["permutation"] > 0, "auc"].to_numpy(
-        float
-    )
-
-
-def _null(own: pd.DataFrame, *, folds: int, family: int) -> NullMean | None:
-    areas, events = _areas(own)[1], int(own["events"].iloc[0])
-    if not areas.size:
-        return None
-    chance = chance_sd(events, int(own["n"].iloc[0]) - events, folds=folds)
-    return null_mean(areas, chance=chance, family=family)
 
 
 def canaries(table: pd.DataFrame) -> pd.DataFrame:

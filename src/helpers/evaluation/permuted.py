@@ -16,6 +16,7 @@ from helpers.learning.rows import rows_from_tables
 from helpers.parameters import Parameters
 from helpers.statistics.crossvalidated import cross_validated_auc
 from helpers.statistics.discrimination import auc
+from helpers.statistics.permutation import NullMean, chance_sd, null_mean, permutation_p
 from helpers.tables import DECLARED
 
 OURS = "ours"
@@ -42,6 +43,28 @@ def _area(tables: Mapping[str, pd.DataFrame], endpoint: str, model: str, number:
     if oof is not None:
         found = cross_validated_auc(oof.truth, oof.score, oof.fold, cluster=oof.patient)
         yield endpoint, model, number, found.estimate, found.n, found.events
+
+
+def null_means(found: pd.DataFrame, *, folds: int) -> dict[tuple[str, str], NullMean]:
+    """Areas on permuted labels by endpoint and model, of table `permutation`; without permutations none."""
+    dealt = found[found["permutation"] > 0]
+    groups = dealt.groupby(["endpoint", "model"], sort=False)
+    means = {}
+    for key, own in groups:
+        events = int(own["events"].iloc[0])
+        chance = chance_sd(events, int(own["n"].iloc[0]) - events, folds=folds)
+        means[key] = null_mean(own["auc"].to_numpy(dtype=float), chance=chance, family=groups.ngroups)
+    return means
+
+
+def real_and_p(found: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:
+    """The AUC on the true labels and its permutation P (NaN without permutations) by endpoint and model."""
+    told = {}
+    for key, own in found.groupby(["endpoint", "model"], sort=False):
+        real = float(own.loc[own["permutation"] == 0, "auc"].iloc[0])
+        areas = own.loc[own["permutation"] > 0, "auc"].to_numpy(dtype=float)
+        told[key] = (real, permutation_p(real, areas) if areas.size else float("nan"))
+    return told
 
 
 def recipe(

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation import duplicates, openings
+from helpers.evaluation import duplicates, openings, permuted
 from helpers.learning import canaries
 from helpers.reporting.check import Check, verdict
-from helpers.statistics.permutation import NullMean, chance_sd, null_mean, permutation_p
 from helpers.study import Study
 
 TEXTURE = "texture"  # the model of table `controls` that has neither shape nor first-order features
@@ -45,7 +44,7 @@ def _opened(study: Study) -> Check:
     times = prose.count(len(ledger), "time")
     changed = [prose.count(ledger[c].nunique(), f"version of the {c}", f"versions of the {c}") for c in ledger]
     seen = f"opened {times}, with {prose.listing(changed)}"
-    limit = "none was set" if own.openings is None else prose.count(own.openings, "opening")
+    limit = "any number, as none was set" if own.openings is None else f"at most {prose.count(own.openings, 'opening')}"
     good = own.openings is None or len(ledger) <= own.openings
     return Check(claim, verdict(good, own.openings_consequence), seen, section, limit, own.openings_consequence)
 
@@ -55,37 +54,16 @@ def _permuted(study: Study) -> Check:
     found = study.tables.find("permutation")
     if found is None or not (found["permutation"] > 0).any():
         return Check(claim, "not applicable", NOT_RUN if found is None else "no labels were permuted", section)
-    means = null_means(found, folds=study.parameters.modeling.folds)
-    (_, model), worst = max(means.items(), key=lambda item: item[1].mean - item[1].limit)
+    means = permuted.null_means(found, folds=study.parameters.modeling.folds)
+    (endpoint, model), worst = max(means.items(), key=lambda item: item[1].mean - item[1].limit)
+    _, p = permuted.real_and_p(found)[endpoint, model]
     seen = (
         f"mean out-of-fold AUC {prose.number(worst.mean)} of the {prose.model_inline(model)}, the model nearest to its limit, over "
-        f"{prose.count(worst.permutations, 'permutation')}"
+        f"{prose.count(worst.permutations, 'permutation')}; with the true labels {prose.p_value(p)}, of which "
+        f"{prose.p_cell(1 / (worst.permutations + 1))} is the smallest possible"
     )
-    limit = f"a mean AUC of {prose.number(worst.limit)}, which one run in a hundred without a leak exceeds"
+    limit = f"a mean AUC of at most {prose.number(worst.limit)}, which one run in a hundred without a leak exceeds"
     return Check(claim, verdict(not any(m.leaks for m in means.values())), seen, section, limit)
-
-
-def null_means(found: pd.DataFrame, *, folds: int) -> dict[tuple[str, str], NullMean]:
-    """Areas on permuted labels by endpoint and model, of table `permutation`."""
-    dealt = found[found["permutation"] > 0]
-    groups = dealt.groupby(["endpoint", "model"], sort=False)
-    return {key: _null_mean(own, folds=folds, family=groups.ngroups) for key, own in groups}
-
-
-def _null_mean(own: pd.DataFrame, *, folds: int, family: int) -> NullMean:
-    events = int(own["events"].iloc[0])
-    chance = chance_sd(events, int(own["n"].iloc[0]) - events, folds=folds)
-    return null_mean(own["auc"].to_numpy(dtype=float), chance=chance, family=family)
-
-
-def p_values(found: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """P of the AUC on the true labels by endpoint and model, of table `permutation`."""
-    result = {}
-    for key, own in found.groupby(["endpoint", "model"], sort=False):
-        real = own.loc[own["permutation"] == 0, "auc"]
-        areas = own.loc[own["permutation"] > 0, "auc"].to_numpy(dtype=float)
-        result[key] = permutation_p(float(real.iloc[0]), areas) if len(real) and areas.size else float("nan")
-    return result
 
 
 def _canaries(study: Study, name: str) -> pd.DataFrame:
@@ -101,7 +79,7 @@ def _center(study: Study) -> Check:
         return Check(claim, "not applicable", why, section, "", "caution")
     telling = own["low"].astype(float) > 0.5
     told = [f"AUC {_interval(row)} in {_part(row)}" for row in own.itertuples()]
-    limit = "an interval that lies above 0.50"
+    limit = "no interval above 0.50"
     return Check(claim, verdict(not telling.any(), "caution"), prose.listing(told), section, limit, "caution")
 
 

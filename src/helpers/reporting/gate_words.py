@@ -57,7 +57,7 @@ def items(checks: Sequence[Check], *, sections: Sequence[str]) -> str:
     lines = []
     for check in checks:
         own = line(check, evidence=anchor(check, sections))
-        limit = f" Limit: {check.limit}; beyond it {CONSEQUENCE[check.consequence]}." if check.limit else ""
+        limit = f" Required: {check.limit}; otherwise {CONSEQUENCE[check.consequence]}." if check.limit else ""
         lines.append(own + limit)
     return "::: {.checks}\n" + "\n".join(lines) + "\n:::"
 

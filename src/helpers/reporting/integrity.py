@@ -94,7 +94,7 @@ def _threshold(study: Study) -> Check:
     seen = (
         f"{prose.count(len(thresholds), 'threshold')}, chosen on {prose.listing(sorted(set(thresholds['chosen_on'])))}"
     )
-    return Check(claim, verdict(bool(good)), seen, section, "every threshold, on out-of-fold predictions")
+    return Check(claim, verdict(bool(good)), seen, section, "every threshold chosen on out-of-fold predictions")
 
 
 def _grids(study: Study) -> Check:
@@ -105,7 +105,7 @@ def _grids(study: Study) -> Check:
     noted = int((geometry["note"].fillna("") != "").sum())
     tolerance = study.parameters.imaging.geometry_tolerance
     seen = f"{prose.count(len(geometry), 'mask')} measured, {noted or 'none'} with a note; mismatch beyond {tolerance:g} mm is refused"
-    return Check(claim, "passed", seen, section, f"{tolerance:g} mm")
+    return Check(claim, "passed", seen, section, f"no mismatch beyond {tolerance:g} mm")
 
 
 def _below_bayes(study: Study) -> Check:
@@ -123,7 +123,7 @@ def _below_bayes(study: Study) -> Check:
         told.append(
             f"the interval of its AUC lies {'above' if beyond else 'not above'} the {prose.number(possible)} possible"
         )
-    return Check(claim, verdict(good), "; ".join(told), section, "the interval reaches down to what is possible")
+    return Check(claim, verdict(good), "; ".join(told), section, "an interval that reaches down to what is possible")
 
 
 def _plausible(study: Study) -> Check:
