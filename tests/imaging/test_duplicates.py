@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from helpers.cluster import map_cases
 from helpers.errors import CaseError
-from helpers.imaging import duplicates
+from helpers.imaging import duplicates, store_keeping
 from helpers.study import Study
 
 
@@ -125,6 +125,9 @@ def test_pairs_are_told_with_their_parts_and_kept_by_content(study, files, monke
     monkeypatch.setattr(duplicates, "fingerprint", lambda *_: pytest.fail("computed again"))
     shuffled = images.sample(frac=1, random_state=1)
     pd.testing.assert_frame_equal(duplicates.table(study, shuffled, cases, mapper=here(study)), found)
+    old = store_keeping.chosen(older_than=None, unused_for=None, outdated=True, keep_gigabytes=None)
+    pruned = store_keeping.prune(study.store, **old, dry_run=True)
+    assert (pruned.removed, pruned.kept) == (0, 10)
 
 
 def test_two_cases_of_one_patient_are_no_duplicates(study, files):

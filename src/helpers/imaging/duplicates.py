@@ -28,7 +28,7 @@ from helpers.parameters import Parameters
 from helpers.study import Study
 from helpers.tables import DECLARED
 
-RULES = 1  # raised when a change here changes a fingerprint
+ENGINE = 1  # raised when a change here changes a fingerprint
 SIDE = 12  # blocks along each axis
 MARGIN = 10.0  # mm around the lesion's box
 ALIKE = 0.95  # correlation from which two pictures count as one scan
@@ -66,7 +66,7 @@ def of_case(rows: Sequence[ImageRow], *, parameters: Parameters, folder: Path) -
         files = [read.digest(row.image), read.digest(row.mask, what="mask", image=row.image), read.digest(drawn_on)]
         label = labels.of_sequence(parameters.imaging.mask_label, row.sequence)
         values = label if isinstance(label, int | str) else list(label)
-        key = store.key(kind="fingerprint", engine=RULES, files=files, label=values, reading=read.RULES)
+        key = store.key(kind="fingerprint", engine={"engine": ENGINE}, files=files, label=values, reading=read.RULES)
         held = store.read(folder, key)
         if held is None:
             scan, rule = read.image(row.image), parameters.imaging.mask_reference

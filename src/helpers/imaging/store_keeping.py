@@ -116,10 +116,10 @@ def days(count: float) -> str:
 
 def _outdated(kind: str, engine: Any) -> bool:
     """Whether this Radiogram, with the packages installed here, would not name this engine any more."""
-    from helpers.imaging import deep
+    from helpers.imaging import deep, duplicates
     from helpers.imaging.radiomics import measure
 
-    own = {"radiomics": measure.ENGINE, "deep": deep.ENGINE}
+    own = {"radiomics": measure.ENGINE, "deep": deep.ENGINE, "fingerprint": duplicates.ENGINE}
     if not isinstance(engine, dict) or kind not in own:
         return True
     return any(
