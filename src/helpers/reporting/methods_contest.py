@@ -22,9 +22,10 @@ def contest(study: Study) -> str:
         f"fewest patients of a leaf, share the columns tried at a split; a forest has {settings.trees} trees. In every outer fold, and "
         f"once on all training patients, {settings.folds}-fold cross-validation within the training patients, which repeated the "
         "selection in each of its folds, tuned every contender and chose the winner, both by the mean AUC over its folds. The winner's "
-        "out-of-fold prediction in a fold is that of the contender chosen inside that fold. Distances of support vector machines became "
-        "risks by a sigmoid fitted on values of inner held-out patients. Baselines (log volume, center, clinical variables, and the "
-        "prevalence for everyone) were fitted on the same folds; a center's risk is its share of events with one further patient of "
+        "out-of-fold prediction in a fold is that of the contender chosen inside that fold. What a contender gives (log odds, "
+        "distances or votes) became a risk by a sigmoid fitted on its values of inner held-out patients. Baselines (log volume, "
+        "center, clinical variables, and the prevalence for everyone) were fitted on the same folds; "
+        "a center's risk is its share of events with one further patient of "
         "average risk added, so that a center never seen gets the prevalence."
     )
 

@@ -38,16 +38,11 @@ class Machine:
     estimator: Any
     prevalence: float
 
-    @property
-    def gives_probabilities(self) -> bool:
-        """A support vector machine gives distances from its boundary, which are no risks."""
-        return not isinstance(self.estimator, SVC)
-
     def values(self, x: FloatArray) -> FloatArray:
-        """Probabilities (n,), or distances (n,) where it has no probabilities."""
+        """(n,) that rank: log odds, distances from a boundary, or shares of votes; none is calibrated."""
         if self.estimator is None:
             return np.full(len(x), self.prevalence)
-        if not self.gives_probabilities:
+        if hasattr(self.estimator, "decision_function"):
             return self.estimator.decision_function(x)
         return self.estimator.predict_proba(x)[:, 1]
 

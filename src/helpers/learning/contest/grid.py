@@ -31,6 +31,7 @@ class Contender(Scorer):
     recalibration: Recalibration | None
 
     def _values(self, rows: Rows) -> FloatArray:
+        """Risks; with nothing to read, the share of events."""
         values = self.machine.values(self.design._matrix(rows))
         return values if self.recalibration is None else self.recalibration.probability(values)
 
@@ -73,8 +74,9 @@ def _contender(key: Key, rows: Rows, own: Design, tuned: Tuned, *, trees: int, s
     options = {"settings": tuned.settings, "trees": trees, "seed": tuning.seed_of(key, seed)}
     machine = classifiers.fit(key[1], own.apparent(rows), rows.truth, **options)
     what = f"{key[1]} on {key[0]}"
-    # Distances become risks by Platt's sigmoid, on values of patients that the machine had not seen.
-    sigmoid = None if machine.gives_probabilities else recalibrate(tuned.inner, what=what)
+    # Platt's sigmoid on values of patients that the machine had not seen: a strong penalty, or votes of few neighbors, give
+    # values that are no risks, and folds choose different contenders, whose risks must mean the same.
+    sigmoid = None if machine.estimator is None else recalibrate(tuned.inner, what=what)
     return Contender(
         what=what,
         seen=rows.patients,
