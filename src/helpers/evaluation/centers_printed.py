@@ -111,7 +111,7 @@ def numbers(
         "both": [(e, _both(of[2], model)) for e, of in parts.items() if len(of[2])],
     }
     texts = {name: " ".join(_in(e, len(parts) > 1) + text for e, text in found if text) for name, found in told.items()}
-    own = "are harmonized by ComBat" if method == "combat" else "are fitted on features as measured"
+    own = "read features harmonized by ComBat" if method == "combat" else "read features as measured"
     return {name: text or NOTHING[name] for name, text in texts.items()} | {
         "own": own,
         "how": HOW if len(centers) else ALONE,
