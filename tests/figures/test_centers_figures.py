@@ -120,7 +120,7 @@ def test_the_text_tells_range_pool_prediction_and_who_was_not_judged(judged, com
     assert told["confounded"].startswith("**Center and outcome go together**")
     assert "told right in 80 %, against 50 %" in told["traces"] and "harmonized in 40 %" in told["traces"]
     assert "0.90 (0.85 to 0.97) with features as measured and 0.50" in told["both"]
-    assert told["own"] == "are harmonized by ComBat"
+    assert told["own"] == "read features harmonized by ComBat"
 
 
 def test_the_figures_are_told_in_words(judged, compared):

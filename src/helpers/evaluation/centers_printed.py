@@ -16,6 +16,12 @@ ABSENT = "\N{EN DASH}"
 ONE = "All patients are from one center, so that nothing here can tell whether the model holds in another."
 JUDGED_BY = {"left out": "models fitted without it", "frozen": "the final models, to which it was new"}
 FEW_CENTERS = 5
+HOW = (
+    "To see what remains where it has never been, each center was left out in turn: everything that learns was fitted on the "
+    "training patients of the other centers, and the result was judged, frozen, on this one. Test patients took no part in that; "
+    "only a center without any training patient was judged by the final model, to which it is new."
+)
+ALONE = "What remains of it elsewhere can only be seen in other centers."
 # A sentence for each place, for a page has no empty ones.
 NOTHING = {
     "answer": ONE,
@@ -105,8 +111,11 @@ def numbers(
         "both": [(e, _both(of[2], model)) for e, of in parts.items() if len(of[2])],
     }
     texts = {name: " ".join(_in(e, len(parts) > 1) + text for e, text in found if text) for name, found in told.items()}
-    own = "are harmonized by ComBat" if method == "combat" else "are fitted on features as measured"
-    return {name: text or NOTHING[name] for name, text in texts.items()} | {"own": own}
+    own = "read features harmonized by ComBat" if method == "combat" else "read features as measured"
+    return {name: text or NOTHING[name] for name, text in texts.items()} | {
+        "own": own,
+        "how": HOW if len(centers) else ALONE,
+    }
 
 
 def _in(endpoint: str, several: bool) -> str:
