@@ -102,6 +102,8 @@ def _sentence(row: Any, update: pd.DataFrame, tests: pd.DataFrame, *, several: b
     suggested = tests.loc[same, "suggested"].iloc[0]
     mine = (update["endpoint"] == row.endpoint) & (update["model"] == row.model) & (update["part"] == row.part)
     errors = update[mine & (update["metric"] == "ici")].set_index("version")["estimate"].astype(float)
+    if AS_FROZEN not in errors.index:
+        return f"{text} It tells everyone the same risk there, and so ranks nobody."
     off = f"its risks as frozen are {100 * errors[AS_FROZEN]:.0f} percentage points off on average"
     if suggested == AS_FROZEN:
         return f"{text} There, {off}, and nothing speaks for moving them: {_joint(tests[same].iloc[0])}."
