@@ -68,17 +68,12 @@ def _open(cases: pd.DataFrame, cohort: Cohort) -> str:
     )
 
 
-def _inline(name: str) -> str:
-    """Inside a sentence; the names of places keep their capitals."""
-    return name[0].lower() + name[1:]
-
-
 def numbers(cases: pd.DataFrame, exclusions: pd.DataFrame, *, cohort: Cohort) -> dict[str, Any]:
     """What prose says of the participants."""
     endpoint = cohort.endpoints[0]
     known = labels.known(cases, endpoint.name)
     parts = [
-        f"{_inline(prose.part_name(part))}: {prose.percent(int(rows[endpoint.name].sum()), len(rows))} with {endpoint.positive}"
+        f"{prose.part_inline(part)}: {prose.percent(int(rows[endpoint.name].sum()), len(rows))} with {endpoint.positive}"
         for part, rows in known.groupby("part", sort=False)
     ]
     parts = ["; ".join(sorted(parts, reverse=True)), _open(cases, cohort)]
