@@ -174,6 +174,12 @@ def variable(name: str, *, inline: bool = False) -> str:
     return " ".join([f"{words[0][:1].upper()}{words[0][1:]}", *words[1:]])  # "WHO grade" keeps its capitals
 
 
+def part_inline(part: str, kind: str = "") -> str:
+    """The same inside a sentence: "external (center C)"; the names of places keep their capitals."""
+    name = part_name(part, kind)
+    return name[0].lower() + name[1:]
+
+
 def part_name(part: str, kind: str = "") -> str:
     """ "train", "oof" -> "Training (out-of-fold)"; "external:center C" -> "External (center C)"."""
     base, _, center = part.partition(":")

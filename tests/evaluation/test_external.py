@@ -87,6 +87,14 @@ def test_scores_that_are_no_probabilities_have_no_update():
     assert "no probabilities" in told(table, tables)[1]["answer"]
 
 
+def test_one_risk_for_everyone_has_neither_slope_nor_curve_and_it_is_said():
+    table = predictions({"external:Leeds": (80, 1.0)}).assign(probability=0.4)
+    tables = external.tables(table, replicates=100, seed=1)
+    assert not set(tables["external_update"]["metric"]) & {"calibration_slope", "ici"}
+    assert tables["external_calibration"].empty
+    assert "the same risk there" in told(table, tables)[1]["answer"]
+
+
 def test_the_same_seed_gives_the_same_tables(found):
     table, tables = found
     again = external.tables(table.iloc[::-1].iloc[::-1], replicates=100, seed=1)

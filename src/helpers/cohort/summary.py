@@ -75,7 +75,7 @@ def numbers(cases: pd.DataFrame, exclusions: pd.DataFrame, *, cohort: Cohort) ->
     endpoint = cohort.endpoints[0]
     known = labels.known(cases, endpoint.name)
     parts = [
-        f"{prose.part_name(part).lower()}: {prose.percent(int(rows[endpoint.name].sum()), len(rows))} with {endpoint.positive}"
+        f"{prose.part_inline(part)}: {prose.percent(int(rows[endpoint.name].sum()), len(rows))} with {endpoint.positive}"
         for part, rows in known.groupby("part", sort=False)
     ]
     parts = ["; ".join(sorted(parts, reverse=True)), _open(cases, cohort)]

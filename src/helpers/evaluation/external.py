@@ -25,7 +25,6 @@ VERSIONS = {
     updating.BOTH: "intercept and slope updated",
 }
 TABLES = ("external_update", "external_tests", "external_calibration")
-MEASURES = ("ici", "brier", "scaled_brier")  # metrics whose interval is a bootstrap's
 CROSS_FITTED = "updated risks cross-fitted within the cohort"
 
 
@@ -54,7 +53,7 @@ def tables(predictions: pd.DataFrame, *, replicates: int, seed: int, level: floa
             for metric, value, note in _metrics(truth, given, moved, step, options):
                 limits = (value.estimate, value.low, value.high)
                 found["external_update"].append((*named, version, metric, *limits, *size, note))
-            if np.isfinite(moved).all():
+            if np.isfinite(moved).all() and np.ptp(given) > 0:
                 found["external_calibration"].append(_curve(truth, moved, (*named, kind, version), options))
     return {name: _table(name, rows) for name, rows in found.items()}
 
@@ -62,7 +61,10 @@ def tables(predictions: pd.DataFrame, *, replicates: int, seed: int, level: floa
 def _metrics(
     truth: np.ndarray, given: np.ndarray, moved: np.ndarray, step: str, options: dict
 ) -> Iterator[tuple[str, Interval, str]]:
-    """The update's own coefficients, and how its cross-fitted risks are calibrated."""
+    """The update's own coefficients, and how its cross-fitted risks are calibrated.
+
+    One risk for everyone has neither slope nor curve, and what cross-fitting varies of it means nothing.
+    """
     fitted = updating.update(truth, given, step=step, level=options["level"])
     for name in ("intercept", "slope") if step != updating.NONE else ():
         yield f"update_{name}", getattr(fitted, name), fitted.problem or "fitted on the whole cohort"
@@ -72,10 +74,12 @@ def _metrics(
     panel = bootstrap_panel(truth, moved, **options)
     note = CROSS_FITTED if step != updating.NONE else ""
     yield "calibration_in_the_large", found.in_the_large, note
-    yield "calibration_slope", found.slope, note
     yield "observed_expected", found.observed_expected, note
-    for name in MEASURES:
+    for name in ("brier", "scaled_brier"):
         yield name, panel.interval(0, name), note
+    if np.ptp(given) > 0:
+        yield "calibration_slope", found.slope, note
+        yield "ici", panel.interval(0, "ici"), note
 
 
 def _curve(truth: np.ndarray, moved: np.ndarray, key: tuple, options: dict) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def discrimination(scores: pd.DataFrame) -> pd.DataFrame:
 def updates(table: pd.DataFrame) -> pd.DataFrame:
     """One row a part, model and version: calibration as frozen, and after an update cross-fitted within the cohort."""
     rows = []
-    for (part, model, version), here in table.groupby(["part", "model", "version"], sort=False):
+    for (part, model, version), here in _leading_first(table).groupby(["part", "model", "version"], sort=False):
         cells = here.set_index("metric")
         values = [_cell(cells, name) for name in SHOWN]
         rows.append([prose.part_name(part), prose.model_name(model), version[0].upper() + version[1:], *values])
@@ -50,7 +50,7 @@ def updates(table: pd.DataFrame) -> pd.DataFrame:
 def tests(tests: pd.DataFrame, update: pd.DataFrame) -> pd.DataFrame:
     """One row a part and model: the coefficients an update would have, the closed test, and the version it leaves."""
     rows = []
-    for row in tests.itertuples():
+    for row in _leading_first(tests).itertuples():
         own = update[(update["part"] == row.part) & (update["model"] == row.model)]
         both = own[(own["endpoint"] == row.endpoint) & (own["version"] == UPDATED[-1])].set_index("metric")
         rows.append(
@@ -62,6 +62,14 @@ def tests(tests: pd.DataFrame, update: pd.DataFrame) -> pd.DataFrame:
         )  # fmt: skip
     columns = ["Part", "Model", "Intercept", "Slope", "Both, chi-square", "Slope alone, chi-square", "Least that holds"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _leading_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by part, within it the leading model first, else as they stand."""
+    parts = list(dict.fromkeys(table["part"]))
+    place = {model: i for i, model in enumerate(order.models(table))} if len(table) else {}
+    key = table["part"].map(parts.index) * len(place) + table["model"].map(place)
+    return table.loc[key.sort_values(kind="stable").index]
 
 
 def _cell(cells: pd.DataFrame, metric: str) -> str:
@@ -102,9 +110,13 @@ def _sentence(row: Any, update: pd.DataFrame, tests: pd.DataFrame, *, several: b
     suggested = tests.loc[same, "suggested"].iloc[0]
     mine = (update["endpoint"] == row.endpoint) & (update["model"] == row.model) & (update["part"] == row.part)
     errors = update[mine & (update["metric"] == "ici")].set_index("version")["estimate"].astype(float)
+    if AS_FROZEN not in errors.index:
+        return f"{text} It tells everyone the same risk there, and so ranks nobody."
     off = f"its risks as frozen are {100 * errors[AS_FROZEN]:.0f} percentage points off on average"
     if suggested == AS_FROZEN:
-        return f"{text} There, {off}, and nothing speaks for moving them: {_joint(tests[same].iloc[0])}."
+        return (
+            f"{text} There, {off}, and the patients there do not call for moving them ({_joint(tests[same].iloc[0])})."
+        )
     if suggested not in errors.index:
         return f"{text} There, {off}; what an update would do cannot be estimated."
     after = f"with {_update_words(suggested)} learned in that cohort they would be {100 * errors[suggested]:.0f}"

@@ -32,7 +32,7 @@ def numbers(scores: pd.DataFrame, thresholds: pd.DataFrame, *, lead: str, parame
         **{name: _value(metric.loc[name]) for name in metric.index},
         "lead": prose.model_name(lead),
         "lead_lower": prose.model_after_the(lead),
-        "judged": f"{n} {'test' if part == 'test' else prose.part_name(part, kind).lower()} patients ({events} with the endpoint)",
+        "judged": f"{n} {'test' if part == 'test' else prose.part_inline(part, kind)} patients ({events} with the endpoint)",
         "decision_rationale": statistics.decision_rationale.rstrip("."),
         "thresholds": _thresholds(thresholds),
         "intervals": _intervals(here),

@@ -134,7 +134,7 @@ def _answer(table: pd.DataFrame) -> str:
             for h in HANDLINGS
             if h in here.index
         ]
-        part = prose.part_name(judged["part"].iloc[0]).lower()
+        part = prose.part_inline(judged["part"].iloc[0])
         text.append(f"The AUC of the {prose.model_inline(shown(table))} in the {part} part is {prose.listing(told)}.")
     changed = _changed(own[own["quantity"] == "coefficient"])
     text.append(

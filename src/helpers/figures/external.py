@@ -28,7 +28,8 @@ def updates(curves: pd.DataFrame, update: pd.DataFrame, *, model: str) -> Figure
     own = curves[curves["model"] == model]
     found = grid.cells(own)
     if not found:
-        return theme.message("external", NONE)
+        judged = len(update[update["model"] == model])
+        return theme.message("external", "Everyone is told the same risk." if judged else NONE)
     versions = list(dict.fromkeys(own["version"]))
     layout = grid.Layout(columns=len(versions), foot=17.0 + grid.LINE * len(METRICS), top=16.0, across=7.0, left=17.0)
     figure, axes = grid.panels("external", [len(versions)] * len(found), layout)
