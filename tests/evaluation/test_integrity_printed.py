@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from helpers import study
 from helpers.evaluation import integrity_printed as printed
 from helpers.tables import DECLARED
 
@@ -34,6 +35,11 @@ def test_a_fit_that_saw_the_test_part_shows(cases):
     assert shown["Of them outside training"].tolist() == ["1 of 3 (33 %)"]
 
 
+def test_the_same_objects_are_named_once(cases):
+    table = fits(("radiomics", -1, "a\nb\nc", "f" * 64), ("radiomics", 0, "a\nb", "e" * 64))
+    assert printed.fits(table, cases)["Fitted"].tolist() == ["Radiomics signature", "the same"]
+
+
 def test_openings_say_what_had_changed():
     ledger = pd.DataFrame(
         [("p" * 64, "c" * 64, "i" * 64), ("q" * 64, "d" * 64, "i" * 64)], columns=["parameters", "code", "inputs"]
@@ -44,13 +50,13 @@ def test_openings_say_what_had_changed():
 def test_permutations_show_mean_range_limit_and_p():
     rows = [("label", "nomogram", i, area, 84, 42) for i, area in enumerate([0.8, 0.45, 0.5, 0.55])]
     row = printed.permutation(pd.DataFrame(rows, columns=list(DECLARED["permutation"].names)), folds=5).iloc[0]
-    assert row.tolist()[2:4] == ["0.80", "0.50 (0.45 to 0.55)"] and row.iloc[-1] == "0.25"
-    assert 0.55 < float(row.iloc[4]) < 0.65
+    assert row.tolist()[1:3] == ["0.80", "0.50 (0.45 to 0.55)"] and row.iloc[-1] == "0.25"
+    assert 0.55 < float(row.iloc[3]) < 0.65
 
 
 def test_without_permutations_there_is_no_limit():
     rows = pd.DataFrame([("label", "nomogram", 0, 0.8, 84, 42)], columns=list(DECLARED["permutation"].names))
-    assert printed.permutation(rows, folds=5).iloc[0].tolist()[3:] == ["–", "–", "–"]
+    assert printed.permutation(rows, folds=5).iloc[0].tolist()[2:] == ["–", "–", "–"]
 
 
 def test_resembling_pairs_are_counted_and_nobody_is_named():
@@ -64,3 +70,13 @@ def test_resembling_pairs_are_counted_and_nobody_is_named():
 
 def test_controls_that_nobody_measured_are_said_to_be_absent():
     assert "no images with shuffled voxels" in printed.controls(None).to_string()
+
+
+def test_the_numbers_of_the_page_count_leaks_openings_and_the_smallest_p(cases):
+    parameters = study.load("demo", overrides=["integrity.permutations=9", "integrity.openings=3"]).parameters
+    table = fits(("nomogram", -1, "a\nb\nd", "f" * 64), ("nomogram", 0, "a\nb", "e" * 64))
+    null = pd.DataFrame([("label", "nomogram", 1, 0.52, 84, 42)], columns=list(DECLARED["permutation"].names))
+    ledger = pd.DataFrame([("p", "c", "i")] * 2, columns=["parameters", "code", "inputs"])
+    told = printed.numbers(table, cases, null, ledger, parameters=parameters)
+    assert told["outside"] == "1 of 2 (50 %)" and told["openings"] == "2 times" and told["smallest_p"] == "0.10"
+    assert told["most_openings"] == "at most 3 were allowed" and told["null"] == "the mean AUC was 0.52"

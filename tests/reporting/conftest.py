@@ -301,7 +301,8 @@ NUMBERS = {
         "scope": "Inference is to these 2 readers only.",
     },
     "integrity": {
-        "objects": "1 fitted object", "fits": "3 fits", "permutations": "5 permutations", "null": "the mean AUC was 0.50",
+        "outside": "0 of 3 (0 %)",
+        "objects": "1 object", "fits": "3 fits", "permutations": "5 permutations", "null": "the mean AUC was 0.50",
         "smallest_p": "0.17", "splits": "20 splits", "openings": "1 time", "most_openings": "no number was set beforehand",
     },
     "recipe": {"answer": "where ours reached an AUC of 0.84, the recipe would have claimed 0.99", "alt": "Dumbbells."},

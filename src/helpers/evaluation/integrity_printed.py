@@ -19,17 +19,33 @@ STEP_WORDS = {OURS: "Ours, nothing leaked", **{step: f"+ {step}" for step in STE
 
 def fits(table: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """Who was fitted on whom: objects that saw the same patients in one row, and how many of those were outside training."""
-    outside = set(cases.loc[cases["part"] != "train", "patient"].astype(str))
-    rows = []
+    outside, rows, before = _outside(cases), [], None
     for (fold, fingerprint), own in table.groupby(["fold", "fingerprint"], sort=True):
         seen = set(str(own["patients"].iloc[0]).split("\n"))
         objects = prose.listing([prose.model_name(name) for name in dict.fromkeys(own["object"])])
         where = "all training patients" if fold < 0 else f"fold {fold + 1}"
+        share = prose.percent(len(seen & outside), len(seen))
         rows.append(
-            (objects, where, str(len(seen)), fingerprint[:FINGERPRINT], prose.percent(len(seen & outside), len(seen)))
+            (where, "the same" if objects == before else objects, str(len(seen)), fingerprint[:FINGERPRINT], share)
         )
-    columns = ["Fitted", "On", "Patients seen", "Fingerprint", "Of them outside training"]
+        before = objects
+    columns = ["On", "Fitted", "Patients seen", "Fingerprint", "Of them outside training"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _outside(cases: pd.DataFrame) -> set[str]:
+    return set(cases.loc[cases["part"] != "train", "patient"].astype(str))
+
+
+def _leaked(fitted: pd.DataFrame, cases: pd.DataFrame) -> int:
+    """Fits that saw a patient outside training."""
+    outside = _outside(cases)
+    return sum(bool(outside & set(str(text).split("\n"))) for text in fitted["patients"])
+
+
+def _without_single_endpoint(table: pd.DataFrame) -> pd.DataFrame:
+    """The endpoint needs a column only where there are two."""
+    return table.drop(columns="Endpoint") if table["Endpoint"].nunique() < 2 else table
 
 
 def permutation(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:
@@ -41,9 +57,9 @@ def permutation(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:
             found = means[endpoint, model]
             told = f"{prose.number(found.mean)} ({prose.number(found.low)} to {prose.number(found.high)})"
             cells = [told, prose.number(found.limit), prose.p_cell(p)]
-        rows.append((endpoint, prose.model_name(model), prose.number(real), *cells))
-    columns = ["Endpoint", "Model", "AUC, true labels", "AUC, permuted labels: mean (range)", "Limit of the mean", "P"]
-    return pd.DataFrame(rows, columns=columns)
+        rows.append((prose.model_name(model), endpoint, prose.number(real), *cells))
+    columns = ["Model", "Endpoint", "AUC, true labels", "AUC, permuted labels: mean (range)", "Limit of the mean", "P"]
+    return _without_single_endpoint(pd.DataFrame(rows, columns=columns))
 
 
 def canaries(table: pd.DataFrame) -> pd.DataFrame:
@@ -76,16 +92,20 @@ def recipe(table: pd.DataFrame) -> pd.DataFrame:
             true = own[own["labels"] == TRUE]
             null = own[own["labels"] == PERMUTED]
             values = [prose.number(float(true[c].iloc[0])) for c in ("auc", "accuracy", "sensitivity", "specificity")]
-            rows.append((STEP_WORDS[str(step)], endpoint, *values, _ranged(null["auc"]), _ranged(null["accuracy"])))
+            rows.append((STEP_WORDS[str(step)], endpoint, *values, _ranged(null["auc"]), _mean(null["accuracy"])))
     columns = ["What was done", "Endpoint", "AUC", "Accuracy", "Sensitivity", "Specificity"]
-    columns += ["AUC, permuted labels: mean (range)", "Accuracy, permuted labels: mean (range)"]
-    return pd.DataFrame(rows, columns=columns)
+    columns += ["Permuted labels: AUC, mean (range)", "Permuted labels: accuracy"]
+    return _without_single_endpoint(pd.DataFrame(rows, columns=columns))
 
 
 def _ranged(values: pd.Series) -> str:
     if values.empty:
         return NOTHING
     return f"{prose.number(values.mean())} ({prose.number(values.min())} to {prose.number(values.max())})"
+
+
+def _mean(values: pd.Series) -> str:
+    return prose.number(values.mean()) if len(values) else NOTHING
 
 
 def openings(ledger: pd.DataFrame) -> pd.DataFrame:
@@ -122,13 +142,14 @@ def controls(table: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def numbers(
-    fitted: pd.DataFrame, null: pd.DataFrame, ledger: pd.DataFrame, *, parameters: Parameters
+    fitted: pd.DataFrame, cases: pd.DataFrame, null: pd.DataFrame, ledger: pd.DataFrame, *, parameters: Parameters
 ) -> dict[str, Any]:
     """What prose and captions say of the gate's evidence."""
     settings = parameters.integrity
     times = settings.permutations
     return {
-        "objects": prose.count(fitted["object"].nunique(), "fitted object"),
+        "objects": prose.count(fitted["object"].nunique(), "object"),
+        "outside": prose.percent(_leaked(fitted, cases), len(fitted)),
         "fits": prose.count(len(fitted), "fit"),
         "permutations": prose.count(times, "permutation"),
         "smallest_p": prose.p_cell(1 / (times + 1)),

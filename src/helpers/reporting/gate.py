@@ -44,8 +44,10 @@ def _opened(study: Study) -> Check:
     times = prose.count(len(ledger), "time")
     changed = [prose.count(ledger[c].nunique(), f"version of the {c}", f"versions of the {c}") for c in ledger]
     seen = f"opened {times}, with {prose.listing(changed)}"
-    limit = "any number, as none was set" if own.openings is None else f"at most {prose.count(own.openings, 'opening')}"
-    good = own.openings is None or len(ledger) <= own.openings
+    if own.openings is None:
+        return Check(claim, "not applicable", f"{seen}; no limit was set", section, "", own.openings_consequence)
+    limit = f"at most {prose.count(own.openings, 'opening')}"
+    good = len(ledger) <= own.openings
     return Check(claim, verdict(good, own.openings_consequence), seen, section, limit, own.openings_consequence)
 
 
@@ -59,8 +61,8 @@ def _permuted(study: Study) -> Check:
     _, p = permuted.real_and_p(found)[endpoint, model]
     seen = (
         f"mean out-of-fold AUC {prose.number(worst.mean)} of the {prose.model_inline(model)}, the model nearest to its limit, over "
-        f"{prose.count(worst.permutations, 'permutation')}; with the true labels {prose.p_value(p)}, of which "
-        f"{prose.p_cell(1 / (worst.permutations + 1))} is the smallest possible"
+        f"{prose.count(worst.permutations, 'permutation')}; {prose.p_value(p)} with the true labels (the smallest possible "
+        f"is {prose.p_cell(1 / (worst.permutations + 1))})"
     )
     limit = f"a mean AUC of at most {prose.number(worst.limit)}, which one run in a hundred without a leak exceeds"
     return Check(claim, verdict(not any(m.leaks for m in means.values())), seen, section, limit)
