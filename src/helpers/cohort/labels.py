@@ -25,7 +25,7 @@ def open_labels(cases: pd.DataFrame, endpoints: tuple[Endpoint, ...]) -> list[st
         count = unknown(cases, endpoint.name)
         if count:
             parts = [
-                f"{unknown(rows, endpoint.name)} in {prose.part_name(part).lower()}"
+                f"{unknown(rows, endpoint.name)} in {prose.part_inline(part)}"
                 for part, rows in sorted(cases.groupby("part"), key=lambda each: each[0], reverse=True)
             ]
             told.append(

@@ -191,5 +191,5 @@ def _both(table: pd.DataFrame, model: str) -> str:
     here = frozen if len(frozen) else own
     here = here[here["part"] == here["part"].iloc[0]].set_index("version")
     first, second = (prose.interval(*here.loc[v, ["estimate", "low", "high"]]) for v in ("as measured", "harmonized"))
-    where = prose.part_name(here["part"].iloc[0], here["kind"].iloc[0]).lower()
+    where = prose.part_inline(here["part"].iloc[0], here["kind"].iloc[0])
     return f"The AUC of the {prose.model_inline(model)} ({where}) is {first} with features as measured and {second} with harmonized ones."

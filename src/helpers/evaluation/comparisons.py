@@ -149,5 +149,5 @@ def _across(here: pd.DataFrame, level: float) -> Iterator[tuple]:
         for first, second in combinations(parts, 2):
             values = [parts[key][column].to_numpy() for key in (first, second) for column in ("truth", "probability")]
             if min(len(set(values[0])), len(set(values[2]))) == 2:
-                where = f"{prose.part_name(*first)} against {prose.part_name(*second).lower()}"
+                where = f"{prose.part_name(*first)} against {prose.part_inline(*second)}"
                 yield where, model, compare_unpaired(*values, level=level)

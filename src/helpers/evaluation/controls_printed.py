@@ -42,7 +42,7 @@ def _answer(endpoint: str, model: str, own: pd.DataFrame) -> str:
         for name, words in NAMED.items()
         if name in by_control.index
     ]
-    where = prose.part_name(own["part"].iloc[0], own["kind"].iloc[0]).lower()
+    where = prose.part_inline(own["part"].iloc[0], own["kind"].iloc[0])
     return f"{label(model)} ({endpoint.replace('_', ' ')}, {where}) reaches an AUC of {prose.listing(told)}."
 
 

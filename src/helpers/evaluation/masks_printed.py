@@ -28,7 +28,7 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     for endpoint, of in table.groupby("endpoint", sort=False):
         for part in sorted(set(of["part"]), key=lambda part: (part != "test", part)):
             here = of[of["part"] == part]
-            where = f"{endpoint}, {prose.part_name(part).lower()}" if several else prose.part_name(part)
+            where = f"{endpoint}, {prose.part_inline(part)}" if several else prose.part_name(part)
             rows.append([f"**{where}**", *[""] * (len(COLUMNS) - 1)])
             rows += [_cells(here[here["model"] == model].iloc[0]) for model in order.models(here)]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -88,7 +88,7 @@ def _spread(seed_scores: pd.DataFrame) -> str:
     about = f" for {prose.variable(endpoint, inline=True)}" if seed_scores["endpoint"].nunique() > 1 else ""
     return (
         f"Between seeds alone, the AUC of a network moved by {prose.number(ranges.median())} (median) and by at most "
-        f"{prose.number(ranges.max())} ({model}{about}, {prose.part_name(part).lower()} part): a smaller difference between two "
+        f"{prose.number(ranges.max())} ({model}{about}, {prose.part_inline(part)} part): a smaller difference between two "
         "single trainings says nothing."
     )
 

@@ -23,8 +23,10 @@ HEAD = (
 
 
 def parameters_print(study: Study) -> str:
-    """SHA-256 of the parameters that can change a prediction or its evaluation; the gate's own settings cannot."""
-    values = study.parameters.model_dump(mode="json", exclude={"execution", "report", "integrity"})
+    """SHA-256 of the parameters that can change a prediction or its evaluation; the settings of gate and negative controls cannot."""
+    values = study.parameters.model_dump(
+        mode="json", exclude={"title", "question", "execution", "report", "integrity", "controls"}
+    )
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

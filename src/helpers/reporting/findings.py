@@ -102,7 +102,7 @@ def comparisons(study: Study) -> str:
 
 
 def _about(row: Any) -> str:
-    return f" ({prose.variable(row.endpoint, inline=True)}, {prose.part_name(row.part).lower()})"
+    return f" ({prose.variable(row.endpoint, inline=True)}, {prose.part_inline(row.part)})"
 
 
 def _all_at_once(table: pd.DataFrame, *, several: bool) -> list[str]:

@@ -103,7 +103,7 @@ def _rows(reported: dict[str, Any], scores: pd.DataFrame) -> list[tuple[str, ...
     ]
     found = own.set_index("metric")
     name = f"{reported['model']}; here {prose.model_name(model)}"
-    where = f"{prose.variable(endpoint)}, {prose.part_name(part, kind).lower()}"
+    where = f"{prose.variable(endpoint)}, {prose.part_inline(part, kind)}"
     return [
         (name, where, words, prose.number(reported[metric], _digits(reported[metric])), _value(found, metric))
         for metric, words in METRICS.items()

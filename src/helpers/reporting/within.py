@@ -54,9 +54,7 @@ def _within(study: Study, here: pd.DataFrame, where: str, lead: Lead) -> str:
     """The leading model in one level, the networks, and what the clinical variables alone reach there."""
     cells = here.set_index("model")
     row = cells.loc[lead.model]
-    who = (
-        f"{prose.part_name(lead.part, lead.kind).lower()}, {row['events']} of {row['n']} with {lead.endpoint.positive}"
-    )
+    who = f"{prose.part_inline(lead.part, lead.kind)}, {row['events']} of {row['n']} with {lead.endpoint.positive}"
     models = [lead.model, *_beside(study, list(cells.index), lead.model)]
     values = [
         f"{_told(model, lead)} {prose.interval(*cells.loc[model, ['estimate', 'low', 'high']])}" for model in models
