@@ -124,10 +124,16 @@ def duplicates(tables: Given, level: float) -> Iterator[Checked]:
             wide = here.pivot(index="case", columns="model", values="probability")
             count += wide.shape[1]
             for models in _same(wide):
-                verdict = LOOK if wide[models[0]].nunique() <= FEW_VALUES else WRONG
+                alike = wide[models[0]].nunique() <= FEW_VALUES or set(models) <= _contested(tables)
+                verdict = LOOK if alike else WRONG
                 told = f"{prose.listing(models)} predict the same for every patient"
                 amiss.append(Amiss(", ".join(map(str, key)), told, verdict))
         yield Checked(name, count, "set of predictions", tuple(amiss))
+
+
+def _contested(tables: Given) -> set[str]:
+    """Models of a contest: the winner is one of them, and inputs are alike where LASSO kept nothing of what sets them apart."""
+    return {"winner", *tables["contest"]["inputs"]} if "contest" in tables else set()
 
 
 def _same(wide: pd.DataFrame) -> list[list[str]]:
