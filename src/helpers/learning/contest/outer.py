@@ -11,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from helpers.errors import RadiogramError
-from helpers.learning import folds
+from helpers.learning import folds, harmonize
 from helpers.learning.contest import blocks, classifiers, grid, tuning
 from helpers.learning.contest.grid import Grid
 from helpers.learning.contest.tuning import Key
@@ -83,6 +83,7 @@ def fit(
     }
     rows = training_rows(cases, features, **options)
     blocks.require(rows, parameters=parameters)
+    harmonize.require(rows, parameters=parameters)
     tuning.require_classes(rows, parameters=parameters)
     elsewhere = cases[cases["part"] != "train"]
     others = rows_from_tables(elsewhere, features[features["case"].isin(elsewhere["case"])], **options)
