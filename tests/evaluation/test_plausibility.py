@@ -176,6 +176,15 @@ def test_two_models_that_predict_the_same_are_caught(predictions):
     assert caught(tables, "No two models predict the same") == [WRONG, WRONG]
 
 
+def test_contenders_may_be_alike_and_the_winner_is_one_of_them_but_no_other_model_may_be_theirs(predictions):
+    own = predictions[predictions["model"] == "clinical"]
+    contest = pd.DataFrame({"inputs": ["Model I", "Model II"]})
+    alike = pd.concat([own.assign(model=name) for name in ("winner", "Model I", "Model II")])
+    assert set(caught({"predictions": alike, "contest": contest}, "No two models predict the same")) == {LOOK}
+    stranger = pd.concat([alike, own])
+    assert set(caught({"predictions": stranger, "contest": contest}, "No two models predict the same")) == {WRONG}
+
+
 def test_models_that_selected_nothing_may_predict_the_same_constant(predictions):
     flat = predictions.assign(probability=0.5)
     assert set(caught({"predictions": flat}, "No two models predict the same")) == {LOOK}
