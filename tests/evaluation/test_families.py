@@ -93,7 +93,7 @@ def test_the_best_on_test_is_told_as_what_would_have_been_claimed_and_not_as_the
 def test_the_grid_is_printed_with_the_winner_marked_and_drawn_with_every_contender():
     table = grid_table()
     printed = contest_printed.grid(table)
-    assert len(printed) == 4 and printed["Contender"].str.contains("winner").sum() == 1
+    assert len(printed) == 4 and printed["Classifier"].str.contains("winner").sum() == 1
     figure = figures.contenders(table)
     words = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert {"Model I", "Model II", "winner", "logistic regression", "random forest"} <= set(words)

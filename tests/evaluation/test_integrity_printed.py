@@ -77,6 +77,7 @@ def test_the_numbers_of_the_page_count_leaks_openings_and_the_smallest_p(cases):
     table = fits(("nomogram", -1, "a\nb\nd", "f" * 64), ("nomogram", 0, "a\nb", "e" * 64))
     null = pd.DataFrame([("label", "nomogram", 1, 0.52, 84, 42)], columns=list(DECLARED["permutation"].names))
     ledger = pd.DataFrame([("p", "c", "i")] * 2, columns=["parameters", "code", "inputs"])
-    told = printed.numbers(table, cases, null, ledger, parameters=parameters)
+    told = printed.numbers(table, cases, null, ledger, ours="ConvNeXt", parameters=parameters)
+    assert told["ours"] == "model ConvNeXt"
     assert told["outside"] == "1 of 2 (50 %)" and told["openings"] == "2 times" and told["smallest_p"] == "0.10"
     assert told["most_openings"] == "at most 3 were allowed" and told["null"] == "the mean AUC was 0.52"

@@ -113,6 +113,7 @@ def numbers(
     texts = {name: " ".join(_in(e, len(parts) > 1) + text for e, text in found if text) for name, found in told.items()}
     own = "read features harmonized by ComBat" if method == "combat" else "read features as measured"
     return {name: text or NOTHING[name] for name, text in texts.items()} | {
+        "lead": prose.model_after_the(model),
         "own": own,
         "how": HOW if len(centers) else ALONE,
     }

@@ -26,11 +26,12 @@ def grid(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (inputs, classifier), own in table.groupby(["inputs", "classifier"], sort=False):
         first, by_part = own.iloc[0], own.set_index("part")
-        name = f"**{inputs}, {classifier}** (winner)" if first["chosen"] else f"{inputs}, {classifier}"
+        name = f"**{classifier}** (winner)" if first["chosen"] else classifier
         told = [prose.interval(*by_part.loc[part, ["estimate", "low", "high"]].astype(float)) for part, _ in parts]
         p = prose.p_cell(float(by_part.loc[frozen[0], "p_holm"])) if frozen and not first["chosen"] else ABSENT
         rows.append(
             (
+                inputs,
                 name,
                 first["settings"],
                 str(first["features"]),
@@ -42,7 +43,8 @@ def grid(table: pd.DataFrame) -> pd.DataFrame:
         )
     heads = [f"{prose.part_name(part, kind)}: AUC (95 % interval)" for part, kind in parts]
     columns = [
-        "Contender",
+        "Inputs",
+        "Classifier",
         "Settings chosen",
         "Columns read",
         "Inner AUC",

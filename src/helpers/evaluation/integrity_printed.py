@@ -142,12 +142,19 @@ def controls(table: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def numbers(
-    fitted: pd.DataFrame, cases: pd.DataFrame, null: pd.DataFrame, ledger: pd.DataFrame, *, parameters: Parameters
+    fitted: pd.DataFrame,
+    cases: pd.DataFrame,
+    null: pd.DataFrame,
+    ledger: pd.DataFrame,
+    *,
+    ours: str,
+    parameters: Parameters,
 ) -> dict[str, Any]:
-    """What prose and captions say of the gate's evidence."""
+    """What prose and captions say of the gate's evidence; `ours` is the model that the common recipe is set beside."""
     settings = parameters.integrity
     times = settings.permutations
     return {
+        "ours": prose.model_after_the(ours),
         "objects": prose.count(fitted["object"].nunique(), "object"),
         "outside": prose.percent(_leaked(fitted, cases), len(fitted)),
         "fits": prose.count(len(fitted), "fit"),

@@ -110,11 +110,17 @@ def _of_run(run: Run, features: pd.DataFrame, *, endpoint: str, part: str, param
         yield endpoint, labels, number, claim.step, *values, int(test.sum()), int(rows.truth[test].sum())
 
 
+def lead(predictions: pd.DataFrame, parameters: Parameters) -> str:
+    """The leading model of those that 05_modeling fits, which are what is run again."""
+    fitted = [dlrn.NOMOGRAM, *dlrn.wanted(parameters)]
+    return order.lead(predictions[predictions["model"].isin(fitted)])
+
+
 def _ours(tables: Mapping[str, pd.DataFrame], endpoint: str, part: str, parameters: Parameters) -> Claim:
     """The leading model of the pipeline, frozen, at its frozen threshold."""
     predictions = tables["predictions"]
-    known = predictions[predictions["model"].isin([dlrn.NOMOGRAM, *dlrn.wanted(parameters)])]
-    own = known[(known["endpoint"] == endpoint) & (known["model"] == order.lead(known))]
+    leading = predictions["model"] == lead(predictions, parameters)
+    own = predictions[(predictions["endpoint"] == endpoint) & leading]
     frozen = own[(own["part"] == part) & (own["kind"] == "frozen")]
     truth, score = frozen["truth"].to_numpy(dtype=int), frozen["probability"].to_numpy(dtype=float)
     chosen = thresholds.choose(own, tables["fits"], statistics=parameters.statistics)
