@@ -110,15 +110,16 @@ def _aucs(ax: Axes, scores: pd.DataFrame) -> None:
     """A dot and a line for each model's AUC and interval, with its name and numbers above."""
     aucs = scores[scores["metric"] == "auc"].set_index("model")
     models = names.models(aucs.index)[:MOST]
+    panel = ax.figure.get_size_inches()[0] / theme.MM * ax.get_position().width
     for line, model in enumerate(models):
         estimate, low, high = aucs.loc[model, ["estimate", "low", "high"]].astype(float)
         look = theme.model_style(model)
         label = look.pop("label")
         ax.plot([low, high], [line, line], color=look["color"], linestyle=look["linestyle"], linewidth=1.9)
         ax.plot(estimate, line, color=look["color"], marker=look["marker"], markersize=6, clip_on=False)
-        words = f"{names.shorten(label, 22.0)} {rows.written(estimate, low, high)}"
+        value = f" {rows.written(estimate, low, high)}"
         ax.annotate(
-            words,
+            names.shorten(label, panel - names.width(value) - 2.0) + value,
             xy=(0, line),
             xycoords=("axes fraction", "data"),
             xytext=(4, 8),
