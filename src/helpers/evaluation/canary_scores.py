@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
 from helpers.evaluation import order
-from helpers.evaluation.unfitted import baseline_values
-from helpers.learning import canaries
-from helpers.learning.crossfit import cross_fit
-from helpers.learning.rows import FIRST_READER, Rows, rows_from_tables, training_rows
+from helpers.learning import baselines
 from helpers.parameters import Parameters
-from helpers.statistics.crossvalidated import cross_validated_auc
 from helpers.statistics.discrimination import auc, compare_paired
 from helpers.tables import DECLARED
 
 COLUMNS = list(DECLARED["canaries"].names)
-SHAPES = ("_shape_MeshVolume", "_shape_VoxelVolume")
+VOLUME, CENTER = "volume", "center"
+FITTED = {VOLUME: baselines.VOLUME, CENTER: baselines.CENTER}
 NONE = float("nan")
 NO_LEAD = ("", NONE, NONE, NONE, NONE)
 
@@ -26,73 +21,33 @@ NO_LEAD = ("", NONE, NONE, NONE, NONE)
 def table(
     cases: pd.DataFrame, features: pd.DataFrame | None, predictions: pd.DataFrame, *, parameters: Parameters
 ) -> pd.DataFrame:
-    """Each canary cross-fitted on the outer folds of the models, and frozen for every other part.
+    """Two of the fitted baselines, cross-fitted on the outer folds of the models, and frozen for every other part.
 
-    A canary that cannot be fitted (no volume measured, one center only) has no row.
+    A canary that cannot be fitted (no volume measured, one center only) has no row, nor has a part with one class only.
     """
-    volumes = volume(cases, features, parameters)
+    sung = baselines.fit(cases, features, parameters=parameters, names=tuple(FITTED.values())).predictions
     rows = []
     for endpoint in parameters.cohort.endpoints:
-        for name in canaries.FITS:
-            possible = volumes is not None if name == canaries.VOLUME else _centers(cases) > 1
-            if possible:
-                given = volumes if name == canaries.VOLUME else pd.DataFrame(columns=["case", "reader"])
-                rows += _canary(name, cases, given, predictions, endpoint=endpoint.name, parameters=parameters)
+        for name, model in FITTED.items():
+            own = sung[(sung["endpoint"] == endpoint.name) & (sung["model"] == model)]
+            for (part, kind), here in own.groupby(["part", "kind"], sort=False):
+                if here["truth"].nunique() == 2:
+                    key = (endpoint.name, name, part, kind)
+                    rows.append(_row(key, here, predictions, level=parameters.statistics.level))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def volume(cases: pd.DataFrame, features: pd.DataFrame | None, parameters: Parameters) -> pd.DataFrame | None:
-    """case, reader, volume: the baseline called volume, else the first measured volume; None where there is none."""
-    named = [b for b in parameters.cohort.baselines if b.name == canaries.VOLUME]
-    if named:
-        values = baseline_values(cases, features, named[0]).to_numpy(dtype=float)
-        return pd.DataFrame({"case": cases["case"], "reader": FIRST_READER, canaries.VOLUME: values})
-    measured = [] if features is None else [c for c in features.columns if str(c).endswith(SHAPES)]
-    if not measured:
-        return None
-    own = features[features["reader"] == FIRST_READER]
-    return own[["case", "reader", measured[0]]].rename(columns={measured[0]: canaries.VOLUME})
-
-
-def _centers(cases: pd.DataFrame) -> int:
-    return cases.loc[cases["part"] == "train", "center"].nunique()
-
-
-def _canary(
-    name: str,
-    cases: pd.DataFrame,
-    volumes: pd.DataFrame,
-    predictions: pd.DataFrame,
-    *,
-    endpoint: str,
-    parameters: Parameters,
-) -> Iterator[tuple]:
-    options = {"endpoint": endpoint, "clinical": ("center",), "reproducibility": "none"}
-    fit, level = canaries.FITS[name], parameters.statistics.level
-    training = training_rows(cases, volumes, **options)
-    drawn = {"folds": parameters.modeling.folds, "seed": parameters.seed, "purpose": "outer"}
-    oof = cross_fit(training, fit, **drawn)
-    found = cross_validated_auc(oof.truth, oof.score, oof.fold, cluster=oof.patient, level=level)
-    key, counts = (endpoint, name, "train", "oof"), (found.method, found.n, found.events)
-    yield *key, found.estimate, found.low, found.high, *counts, *NO_LEAD
-    final = fit(training)
-    for part in sorted(set(cases["part"]) - {"train"}):
-        here = cases[cases["part"] == part]
-        rows = rows_from_tables(here, volumes[volumes["case"].isin(here["case"])], **options)
-        yield from _frozen((endpoint, name, part, "frozen"), rows, final.score(rows), predictions, level)
-
-
-def _frozen(key: tuple, rows: Rows, score: np.ndarray, predictions: pd.DataFrame, level: float) -> Iterator[tuple]:
-    """A part that has both classes: the canary's AUC, and the leading model's minus it (paired DeLong)."""
-    if np.unique(rows.truth).size < 2:
-        return
-    found = auc(rows.truth, score, level=level)
-    own = predictions[(predictions["endpoint"] == key[0]) & (predictions["part"] == key[2])]
-    own = own[own["kind"] == "frozen"]
-    lead = NO_LEAD
-    if len(own):
+def _row(key: tuple, canary: pd.DataFrame, predictions: pd.DataFrame, *, level: float) -> tuple:
+    """A canary's AUC in a part, and where it is frozen the leading model's minus it (paired DeLong)."""
+    truth, score = canary["truth"].to_numpy(dtype=np.int64), canary["probability"].to_numpy(dtype=np.float64)
+    found = auc(truth, score, level=level)
+    endpoint, _, part, kind = key
+    own = predictions[(predictions["endpoint"] == endpoint) & (predictions["part"] == part)]
+    own, lead = own[own["kind"] == "frozen"], NO_LEAD
+    if kind == "frozen" and len(own):
         model = order.lead(own)
-        risk = own[own["model"] == model].set_index("case")["probability"].reindex(rows.case)
-        tested = compare_paired(rows.truth, risk.to_numpy(dtype=float), score, level=level)
+        risk = own[own["model"] == model].set_index("case")["probability"].reindex(canary["case"])
+        tested = compare_paired(truth, risk.to_numpy(dtype=np.float64), score, level=level)
         lead = (model, tested.estimate, tested.low, tested.high, tested.p)
-    yield *key, found.estimate, found.low, found.high, found.method, found.n, found.events, *lead
+    low = found.lower_bound if np.isnan(found.low) else found.low
+    return *key, found.estimate, low, found.high, found.method, found.n, found.events, *lead

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.evaluation import order
-from helpers.learning.contest.baselines import NOTHING
+from helpers.learning.baselines import NOTHING
 from helpers.statistics.discrimination import auc, compare_paired, holm
 from helpers.tables import DECLARED
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from helpers import prose
-from helpers.evaluation import duplicates, openings, permuted
-from helpers.learning import canaries
+from helpers.evaluation import canary_scores, duplicates, openings, permuted
 from helpers.reporting.check import Check, verdict
 from helpers.study import Study
 
@@ -75,7 +74,7 @@ def _canaries(study: Study, name: str) -> pd.DataFrame:
 
 def _center(study: Study) -> Check:
     claim, section = "The center alone does not tell the endpoint", "sec-integrity-canaries"
-    own = _canaries(study, canaries.CENTER)
+    own = _canaries(study, canary_scores.CENTER)
     if own.empty:
         why = NOT_RUN if study.tables.find("canaries") is None else "the training patients come from one center"
         return Check(claim, "not applicable", why, section, "", "caution")
@@ -87,7 +86,7 @@ def _center(study: Study) -> Check:
 
 def _volume(study: Study) -> Check:
     claim, section = "The leading model beats the volume alone", "sec-integrity-canaries"
-    own = _canaries(study, canaries.VOLUME)
+    own = _canaries(study, canary_scores.VOLUME)
     compared = own[own["difference"].notna()] if len(own) else own
     if compared.empty:
         why = (

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers.errors import RadiogramError
-from helpers.learning import folds
-from helpers.learning.contest import baselines
+from helpers.learning import baselines, folds
 from helpers.learning.rows import training_rows
 from helpers.study import load
 
@@ -52,7 +51,7 @@ def of(found, name, kind):
 
 
 def test_a_center_has_its_share_of_events_with_one_patient_of_average_risk(study, cases, features):
-    found = of(baselines.fit(study, cases, features), "center only", "frozen")
+    found = of(baselines.fit(cases, features, parameters=study.parameters), "center only", "frozen")
     training = cases[cases["part"] == "train"]
     own = training[training["center"] == "A"]["label"]
     expected = (own.sum() + training["label"].mean()) / (len(own) + 1)
@@ -62,18 +61,18 @@ def test_a_center_has_its_share_of_events_with_one_patient_of_average_risk(study
 
 def test_a_center_never_seen_gets_the_prevalence(study, cases, features):
     cases.loc[cases["part"] == "test", "center"] = "elsewhere"
-    found = of(baselines.fit(study, cases, features), "center only", "frozen")
+    found = of(baselines.fit(cases, features, parameters=study.parameters), "center only", "frozen")
     assert found.to_numpy() == pytest.approx(cases.loc[cases["part"] == "train", "label"].mean())
 
 
 def test_a_center_with_one_class_gets_a_risk_between_none_and_certain(study, cases, features):
     cases.loc[cases["center"] == "B", "label"] = 0
-    found = baselines.fit(study, cases, features)
+    found = baselines.fit(cases, features, parameters=study.parameters)
     assert of(found, "center only", "oof").between(0, 1, inclusive="neither").all()
 
 
 def test_out_of_fold_values_are_those_of_fits_without_the_fold(study, cases, features):
-    found = of(baselines.fit(study, cases, features), "no information", "oof")
+    found = of(baselines.fit(cases, features, parameters=study.parameters), "no information", "oof")
     rows = training_rows(cases, pd.DataFrame({"case": [], "reader": []}), endpoint="label")
     fold = folds.draw(rows, folds=3, seed=study.parameters.seed, purpose="outer")
     for k in range(3):
@@ -82,7 +81,7 @@ def test_out_of_fold_values_are_those_of_fits_without_the_fold(study, cases, fea
 
 def test_one_center_and_no_volume_are_said_and_the_others_fitted(study, cases):
     cases["center"] = "A"
-    found = baselines.fit(study, cases, None)
+    found = baselines.fit(cases, None, parameters=study.parameters)
     assert set(found.absent) == {"volume only", "center only"}
     assert found.absent["center only"] == "not fitted: all training patients are of one center"
     assert set(found.predictions["model"]) == {"clinical only", "no information"}
@@ -90,7 +89,7 @@ def test_one_center_and_no_volume_are_said_and_the_others_fitted(study, cases):
 
 def test_a_volume_of_zero_or_missing_does_not_stop_the_run(study, cases, features):
     features.loc[:5, "T1c_original_shape_MeshVolume"] = [0.0, np.nan, -1.0, 5.0, 0.0, 1.0]
-    assert np.isfinite(of(baselines.fit(study, cases, features), "volume only", "oof")).all()
+    assert np.isfinite(of(baselines.fit(cases, features, parameters=study.parameters), "volume only", "oof")).all()
 
 
 def test_a_baseline_refuses_patients_it_saw(cases):

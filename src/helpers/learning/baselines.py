@@ -18,7 +18,6 @@ from helpers.learning.fitted import FloatArray, Scorer
 from helpers.learning.regression import Regression
 from helpers.learning.rows import FIRST_READER, Rows, require_training, rows_from_tables, training_rows
 from helpers.parameters import Parameters
-from helpers.study import Study
 from helpers.tables import DECLARED
 
 VOLUME, CENTER, CLINICAL, NOTHING = "volume only", "center only", "clinical only", "no information"
@@ -94,16 +93,21 @@ class Baselines:
     absent: Mapping[str, str]
 
 
-def fit(study: Study, cases: pd.DataFrame, features: pd.DataFrame | None) -> Baselines:
-    """Every baseline of every endpoint, out of fold in training and frozen elsewhere."""
-    parameters = study.parameters
+def fit(
+    cases: pd.DataFrame,
+    features: pd.DataFrame | None,
+    *,
+    parameters: Parameters,
+    names: tuple[str, ...] = NAMES,
+) -> Baselines:
+    """The named baselines of every endpoint, out of fold in training and frozen elsewhere."""
     volume = _volume(cases, features, parameters)
     known = cases.assign(**({} if volume is None else {VOLUME: volume}))
     absent = _absent(cases, volume, parameters)
     frames = []
     for endpoint in parameters.cohort.endpoints:
         for name, build in _builders(parameters).items():
-            if name not in absent:
+            if name in names and name not in absent:
                 frames += _cross_fitted(known, endpoint.name, name, build, parameters)
     columns = list(DECLARED["predictions"].names)
     return Baselines(pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns), absent)
