@@ -345,6 +345,33 @@ def test_a_cluster_that_goes_away_ends_the_run_with_a_sentence(which, scheduler,
         list(outcomes)
 
 
+class Task:
+    """A task that was done, and whose worker died before its result was fetched, `lost` times."""
+
+    def __init__(self, lost):
+        self.lost = lost
+
+    def result(self, timeout):
+        if self.lost:
+            self.lost -= 1
+            time.sleep(timeout)
+            raise TimeoutError
+        return "reply"
+
+
+class Client:
+    def __init__(self, threads):
+        self.nthreads = lambda: threads
+
+
+def test_a_result_whose_worker_died_is_waited_for_while_others_may_do_it_again(monkeypatch):
+    monkeypatch.setattr(cluster, "FRESH", 0.01)
+    monkeypatch.setattr(cluster, "DESERTED", 0.3)
+    assert cluster._Crew(Client({"tcp://other": 1})).fetch(Task(lost=5)) == "reply"
+    with pytest.raises(RadiogramError, match="has had no worker for"):
+        cluster._Crew(Client({})).fetch(Task(lost=100))
+
+
 def kill_the_worker(x):
     if x == 2:
         os.kill(os.getppid(), signal.SIGKILL)

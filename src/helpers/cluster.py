@@ -221,7 +221,7 @@ def _gather(client: Any, name: str, items: list[Any]) -> Iterator[tuple[int, Rep
             future = crew.wait(running)
             key = future.key.removeprefix(f"{name}/")
             try:
-                replies = handing.done(key, future.result())
+                replies = handing.done(key, crew.fetch(future))
             except KilledWorker:
                 replies = handing.lost(key)
             future.release()
@@ -254,3 +254,11 @@ class _Crew:
             time.sleep(LOOK)
             self.threads()
         return next(running)
+
+    def fetch(self, task: Any) -> Any:
+        """What a task gave. A worker that dies before it is fetched takes it along, and it waits for another one to do it again."""
+        while True:
+            try:
+                return task.result(timeout=10 * FRESH)
+            except TimeoutError:
+                self.threads()
