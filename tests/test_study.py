@@ -36,6 +36,12 @@ def test_every_parameter_has_a_comment(house):
     assert not bare
 
 
+def test_a_wrong_value_in_a_list_is_told_once():
+    with pytest.raises(RadiogramError, match=r"contest\.classifiers\.0 is 'xgboost'") as told:
+        study.load("demo", overrides=["contest.classifiers=[xgboost]"])
+    assert "at least" not in str(told.value)
+
+
 def test_every_parameter_is_read_somewhere(house):
     code = "\n".join(p.read_text() for p in (house / "src").rglob("*.py") if p.name != "parameters.py")
     code += "\n".join(p.read_text() for p in (house / "notebooks").glob("*.ipynb"))

@@ -179,8 +179,15 @@ def _validate(values: Mapping[str, Any], *, where: str) -> Parameters:
     try:
         return Parameters.model_validate(values)
     except ValidationError as error:
-        sentences = [_sentence(problem) for problem in error.errors()]
+        places = [problem["loc"] for problem in error.errors()]
+        # A list whose only value is wrong is also called empty: what is said of the value is enough.
+        sentences = [_sentence(p) for p in error.errors() if not any(_within(place, p["loc"]) for place in places)]
         raise RadiogramError(f"{where}: " + " ".join(sentences)) from None
+
+
+def _within(place: tuple, other: tuple) -> bool:
+    """Whether a place lies deeper inside another one."""
+    return len(place) > len(other) and place[: len(other)] == other
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
