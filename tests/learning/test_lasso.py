@@ -83,15 +83,29 @@ PRINTED = {
 }
 
 
-@pytest.mark.parametrize(("penalty", "tolerance"), [(0.1, 3e-5), (0.5, 2e-5)])
-def test_the_gaussian_path_has_the_coefficients_that_glmnet_prints(quickstart, penalty, tolerance):
-    """At lambda .5 glmnet prints its exact solution. At .1 it stops up to 3e-5 short of it: see the next test."""
+def original(path, x):
+    """Intercept and coefficients (l, 1 + p) in the units of x."""
+    found = path.coefficients / x.std(axis=0)
+    return np.column_stack([path.intercepts - found @ x.mean(axis=0), found])
+
+
+def test_at_the_tolerance_of_glmnet_the_gaussian_path_is_what_glmnet_prints_to_every_digit(quickstart):
+    """coef(fit, s = 0.1) lies between two of glmnet's 100 lambdas, each solved as far as its thresh asks."""
     scaled, x, y = quickstart
-    path = lasso.solve(scaled, y, np.array([penalty]), family="gaussian")
-    found = path.coefficients[0] / x.std(axis=0)
-    values = np.r_[path.intercepts[0] - found @ x.mean(axis=0), found]
-    for position, expected in PRINTED[penalty].items():
-        assert values[position] == pytest.approx(expected, abs=tolerance)
+    lambdas = np.abs(scaled.T @ (y - y.mean())).max() / y.size * 1e-4 ** (np.arange(100) / 99)
+    values = original(lasso.solve(scaled, y, lambdas, tolerance=1e-7, family="gaussian"), x)
+    low = int(np.argmax(lambdas < 0.1))
+    share = (0.1 - lambdas[low]) / (lambdas[low - 1] - lambdas[low])
+    between = share * values[low - 1] + (1 - share) * values[low]
+    for position, expected in PRINTED[0.1].items():
+        assert between[position] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_exact_gaussian_solution_is_that_which_glmnet_prints(quickstart):
+    scaled, x, y = quickstart
+    values = original(lasso.solve(scaled, y, np.array([0.5]), family="gaussian"), x)[0]
+    for position, expected in PRINTED[0.5].items():
+        assert values[position] == pytest.approx(expected, abs=2e-5)
 
 
 def test_what_glmnet_prints_at_its_own_tolerance_is_farther_from_the_optimum_than_ours(quickstart):

@@ -118,7 +118,7 @@ def _cholesky_solve(matrix, right):
 
 
 @njit(cache=True)
-def _leap(xt, nonzero, beta, residual, weight, total, intercept, lam):
+def leap(xt, nonzero, beta, residual, weight, total, intercept, lam):
     """Newton step of the weighted problem with signs held, cut short where a coefficient first reaches zero."""
     k, n = nonzero.size, residual.size
     matrix, step = np.empty((k + 1, k + 1)), np.empty(k + 1)
@@ -165,7 +165,7 @@ def weighted_descent(xt, members, beta, curvature, residual, weight, intercept, 
                 break
             if sweep % SWEEPS_BETWEEN_LEAPS == SWEEPS_BETWEEN_LEAPS - 1:
                 nonzero = members[beta[members] != 0.0]
-                intercept = _leap(xt, nonzero, beta, residual, weight, total, intercept, lam)
+                intercept = leap(xt, nonzero, beta, residual, weight, total, intercept, lam)
     return intercept
 
 
