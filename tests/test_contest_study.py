@@ -19,7 +19,7 @@ SMALL = (
     "phantom.patients=72", "phantom.shape=[28,44,40]", "phantom.spacing=[4.5,4.0,4.0]", "imaging.minimum_voxels=10",
     "radiomics.image_types=[original]", "deep.backbone=test_convnext", "deep.size=64", "selection.lasso_folds=5",
     "modeling.folds=3", "contest.classifiers=[logistic regression, k-nearest neighbors]", "contest.trees=20",
-    "statistics.bootstrap=100", "report.renderer=pandoc",
+    "statistics.bootstrap=100", "report.renderer=pandoc", "execution.isolated=false",
 )  # fmt: skip
 
 
