@@ -165,6 +165,13 @@ def test_the_interval_that_pmc12372389_prints_twice_is_caught():
     assert caught({"scores": rows}, "No interval is printed twice") == [WRONG]
 
 
+def test_percentiles_of_a_partial_area_in_few_patients_may_meet_by_chance():
+    """Seen in 19 patients with 6 events: McClish's smallest value and the same resampled step stand for two models."""
+    limits = {"n": 19, "events": 6, "method": "McClish-corrected, stratified percentile bootstrap, 100 replicates"}
+    rows = [score("partial_auc", value, 0.4444, 0.8148, model=str(value), **limits) for value in (0.594, 0.558)]
+    assert caught({"scores": table("scores", *rows)}, "No interval is printed twice") == [LOOK]
+
+
 def test_one_estimate_and_interval_for_two_models_is_looked_at():
     rows = table("scores", *[score("auc", 0.81, 0.72, 0.9, model=model) for model in "ab"])
     assert caught({"scores": rows}, "No interval is printed twice") == [LOOK]

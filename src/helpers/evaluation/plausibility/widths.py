@@ -100,7 +100,15 @@ def _two_estimates(rows: pd.DataFrame) -> Iterator[Amiss]:
     for _, here in rows.groupby([*keys, "_limits"], sort=False):
         if here["_value"].nunique() > 1:
             values = prose.listing(sorted(set(here["_value"])))
-            yield Amiss(_places(here), f"{here['_limits'].iloc[0]} is the interval of {values}")
+            told = f"{here['_limits'].iloc[0]} is the interval of {values}"
+            yield Amiss(_places(here), told, LOOK if _on_a_grid(here) else WRONG)
+
+
+def _on_a_grid(rows: pd.DataFrame) -> bool:
+    """Whether limits are percentiles of a partial area: of few patients it takes few values, and bottoms out at one of them."""
+    if "method" not in rows or "metric" not in rows:
+        return False
+    return bool((rows["metric"] == "partial_auc").all() and rows["method"].str.contains("percentile").all())
 
 
 def _two_models(rows: pd.DataFrame, tables: Given) -> Iterator[Amiss]:
