@@ -114,6 +114,7 @@ def test_filters_reach_what_lies_outside(study, row):
     assert filtered and not np.allclose(found["outside"][filtered], found["original"][filtered], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_networks_see_the_shuffled_scan(study, row):
     options = ("deep.enabled=true", "deep.backbone=convnext_atto", "deep.size=32", "radiomics.classes=[shape]")
     found = measured(study(*options), [row()])
