@@ -87,7 +87,7 @@ def select_endpoint(
     rows, fold = prepared(cases, features, endpoint=endpoint, parameters=parameters, seed=seed)
     names = [name for name in dlrn.wanted(parameters) if name != "clinical"]
     task = partial(_select, rows=rows, fold=fold, names=names, parameters=parameters, seed=seed)
-    final, *by_fold = _mapped(task, [FINAL, *range(parameters.modeling.folds)], mapper)
+    final, *by_fold = mapped(task, [FINAL, *range(parameters.modeling.folds)], mapper)
     chosen = [dlrn.selected(each) for each in by_fold]
     return EndpointSelection(endpoint, record.selection_tables(endpoint, final, chosen), final)
 
@@ -108,7 +108,7 @@ def model_endpoint(
     """
     rows, fold = prepared(cases, features, endpoint=endpoint, parameters=parameters, seed=seed)
     options = {"rows": rows, "fold": fold, "parameters": parameters, "seed": seed}
-    final, *by_fold = _mapped(partial(fit_fold, **options), [FINAL, *range(parameters.modeling.folds)], mapper)
+    final, *by_fold = mapped(partial(fit_fold, **options), [FINAL, *range(parameters.modeling.folds)], mapper)
     with threadpool_limits(1):
         oof = {name: _out_of_fold(rows, fold, by_fold, name) for name in final}
         model = dlrn.assemble(rows, oof, final, parameters=parameters)
@@ -152,13 +152,13 @@ def _other_rows(cases: pd.DataFrame, features: pd.DataFrame, *, endpoint: str, p
     return rows_from_tables(others, features[features["case"].isin(others["case"])], **_options(endpoint, parameters))
 
 
-def _mapped(task: Callable[[int], Any], items: list[int], mapper: Mapper | None) -> list[Any]:
-    """Values in the order of the items; raises RadiogramError when one has none."""
+def mapped(task: Callable[[int], Any], items: list[int], mapper: Mapper | None, *, what: str = "Modeling") -> list[Any]:
+    """Values of the final fit and the outer folds, in the order of the items; raises RadiogramError when one has none."""
     values = []
     for outcome in mapper(task, items) if mapper else (Outcome(item, task(item)) for item in items):
         if outcome.error is not None:
             where = "the final fit" if outcome.item == FINAL else f"fold {outcome.item + 1}"
-            raise RadiogramError(f"Modeling stopped in {where}: {outcome.error}.")
+            raise RadiogramError(f"{what} stopped in {where}: {outcome.error}.")
         values.append(outcome.value)
     return values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from helpers.errors import RadiogramError
 from helpers.learning import folds, harmonize
 from helpers.learning.contest import blocks, classifiers, grid, tuning
 from helpers.learning.contest.grid import Grid
 from helpers.learning.contest.tuning import Key
-from helpers.learning.endpoint import FINAL, Mapper
+from helpers.learning.endpoint import FINAL, Mapper, mapped
 from helpers.learning.fitted import FloatArray
 from helpers.learning.rows import Rows, rows_from_tables, training_rows
 from helpers.parameters import Parameters
@@ -89,7 +88,7 @@ def fit(
     others = rows_from_tables(elsewhere, features[features["case"].isin(elsewhere["case"])], **options)
     fold = folds.draw(rows, folds=parameters.modeling.folds, seed=seed, purpose="outer")
     task = partial(fit_fold, rows=rows, others=others, fold=fold, parameters=parameters, seed=seed)
-    final, *by_fold = _mapped(task, [FINAL, *range(parameters.modeling.folds)], mapper)
+    final, *by_fold = mapped(task, [FINAL, *range(parameters.modeling.folds)], mapper, what="The contest")
     return EndpointContest(rows, others, fold, final, tuple(by_fold))
 
 
@@ -112,16 +111,3 @@ def _applied(fitted: Grid, held: Rows, carried: tuple[str, ...]) -> Outer:
         models=fitted.models(carried),
         kept=fitted.kept,
     )
-
-
-def _mapped(task: partial, items: Sequence[int], mapper: Mapper | None) -> list[Outer]:
-    """Outcomes in the order of the items; raises RadiogramError when one has none."""
-    if mapper is None:
-        return [task(item) for item in items]
-    found = []
-    for outcome in mapper(task, list(items)):
-        if outcome.error is not None:
-            where = "the final fit" if outcome.item == FINAL else f"fold {outcome.item + 1}"
-            raise RadiogramError(f"The contest stopped in {where}: {outcome.error}.")
-        found.append(outcome.value)
-    return found
