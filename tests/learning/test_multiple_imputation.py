@@ -209,16 +209,15 @@ def test_pooled_estimates_agree_with_statsmodels_chained_equations():
     from statsmodels.imputation.mice import MICEData
 
     rows = numbers(drawn(1500, seed=11))
-    np.random.seed(1)  # noqa: NPY002  statsmodels draws from the global generator
-    chain = MICEData(rows.clinical.assign(y=rows.truth).astype(float), k_pmm=5)
+    chain = MICEData(rows.clinical.assign(y=rows.truth).astype(float), k_pmm=5, rng=1)
     estimates, variances = [], []
-    for _ in range(20):
+    for _ in range(100):
         chain.update_all(5)
         fit = sm.Logit(chain.data["y"], sm.add_constant(chain.data[["a", "b"]])).fit(disp=0)
         estimates.append(fit.params.to_numpy())
         variances.append(np.diag(fit.cov_params()))
     theirs = [pool(np.array(estimates)[:, i], np.array(variances)[:, i]) for i in range(3)]
-    for own, other in zip(pooled(rows, imputations=20, seed=5), theirs, strict=True):
-        assert abs(own.estimate - other.estimate) < 0.35 * other.standard_error
+    for own, other in zip(pooled(rows, imputations=100, seed=5), theirs, strict=True):
+        assert abs(own.estimate - other.estimate) < 0.5 * other.standard_error
         assert np.isclose(own.standard_error, other.standard_error, rtol=0.15)
         assert abs(own.missing_information - other.missing_information) < 0.15
