@@ -13,7 +13,19 @@ from packaging.requirements import Requirement
 
 from helpers.study import load
 
-TOP = ["errors", "tables", "parameters", "study", "prose", "isolated", "isolation", "handing", "progress", "cluster"]
+TOP = [
+    "errors",
+    "tables",
+    "parameters",
+    "study",
+    "prose",
+    "isolated",
+    "processes",
+    "isolation",
+    "handing",
+    "progress",
+    "cluster",
+]
 ROOMS = ["statistics", "cohort", "imaging", "learning", "evaluation", "figures", "reporting"]
 BOTTOM = ["run", "scaffold", "checking", "doctor", "surveyed", "surveying", "cli"]
 ORDER = {name: level for level, name in enumerate([*TOP, *ROOMS, *BOTTOM])}

@@ -19,7 +19,7 @@ import psutil
 import pytest
 import yaml
 
-from helpers import cluster, isolated, isolation
+from helpers import cluster, isolated, isolation, processes
 from helpers.errors import CaseError, RadiogramError
 from helpers.parameters import Execution
 
@@ -103,7 +103,7 @@ def process(x):
 
 
 def limits_of_threads(x):
-    return [os.environ[name] for name in isolation.ONE_THREAD]
+    return [os.environ[name] for name in processes.ONE_THREAD]
 
 
 def leave_a_mark():
@@ -112,6 +112,10 @@ def leave_a_mark():
 
 def mark(x):
     return os.environ.get("RADIOGRAM_MARK")
+
+
+def where(x):
+    return os.getpid(), os.environ.get("RADIOGRAM_MARK")
 
 
 def cannot_begin():
@@ -162,6 +166,33 @@ def test_each_process_is_made_ready_once_and_keeps_to_one_thread():
     (threads,) = [o.value for o in run(limits_of_threads, [0], workers=1)]
     assert threads == ["1"] * 6
     assert len({o.value for o in run(process, range(4), workers=1)} - {os.getpid()}) == 1
+
+
+def test_a_process_that_did_its_work_is_kept_for_the_next_and_brings_along_nothing_of_the_last(monkeypatch):
+    def serving(**changed):
+        ((value, mark),) = {o.value for o in run(where, range(4), workers=1, **changed)}
+        return value, mark
+
+    first, mark = serving(initialize=leave_a_mark)
+    assert mark == "1" and serving() == (first, None)
+    assert first in {o.value for o in run(process, range(4), workers=2)}
+    monkeypatch.setenv("RADIOGRAM_MARK", "8")
+    other, mark = serving()
+    assert mark == "8" and other != first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["killed", "rested", "edited"])
+def test_a_kept_process_that_is_not_as_good_as_a_new_one_is_replaced(lost, monkeypatch):
+    (first,) = [o.value for o in run(process, [0], workers=1)]
+    if lost == "killed":
+        os.kill(first, signal.SIGKILL)
+    elif lost == "rested":
+        monkeypatch.setattr(isolated, "REST", 0.0)
+    else:
+        monkeypatch.setattr(processes, "_edited", lambda: time.time())
+    (second,) = [o.value for o in run(process, [0], workers=1)]
+    assert second != first and not psutil.pid_exists(first)
 
 
 @pytest.mark.slow
@@ -283,11 +314,11 @@ def test_a_killed_run_leaves_no_process_behind(tmp_path, house):
 
 @pytest.mark.slow
 def test_a_hanging_process_that_nobody_watches_any_more_is_ended_by_its_alarm(monkeypatch):
-    monkeypatch.setattr(isolation, "GRACE", 0.5)
-    pool = isolation.Pool(isolated.pack(poison, None), isolation.Limits(1.0, 8e9, 0), size=1)
+    monkeypatch.setattr(processes, "GRACE", 0.5)
+    pool = isolation.Pool(isolated.pack(poison, None), processes.Limits(1.0, 8e9, 0), size=1)
     (process,) = pool._all
-    process.start(isolation.Limits(60, 8e9, 0))
-    process._connection.send_bytes(pickle.dumps("hang"))
+    process.start(processes.Limits(60, 8e9, 0))
+    process._send("case", pickle.dumps("hang"), 1.0 + processes.GRACE)
     assert process._child.wait(timeout=10) == -signal.SIGALRM
 
 
@@ -421,7 +452,7 @@ def test_the_memory_of_the_parent_stays_flat_over_two_thousand_cases():
 
 
 def test_a_pool_that_is_closed_says_so_to_whoever_waits():
-    pool = isolation.Pool(isolated.pack(square, None), isolation.Limits(60, 8e9, 1), size=1)
+    pool = isolation.Pool(isolated.pack(square, None), processes.Limits(60, 8e9, 1), size=1)
     pool.close()
     with pytest.raises(isolation.Closed):
         pool.run(b"")

@@ -1,15 +1,18 @@
-"""The inside of a case process: it takes a function once, then one case after the other."""
+"""The inside of a case process: it takes a function, then one case after the other, then perhaps another function."""
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import platform
 import signal
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,7 +21,8 @@ import cloudpickle
 
 from helpers.errors import CaseError, RadiogramError
 
-IDLE = 900.0  # seconds after which a process without work ends itself: its run was killed
+IDLE = 900.0  # seconds after which a process without a case ends itself: its run was killed
+REST = 60.0  # seconds that a process without a function waits for another one
 
 
 def pack(function: Callable[[Any], Any], initialize: Callable[[], Any] | None) -> bytes:
@@ -41,31 +45,53 @@ def attempt(function: Callable[[Any], Any], item: Any) -> tuple[str, Any]:
         return "error", f"needed more memory than this machine has ({error or 'out of memory'})"
 
 
-def serve(descriptor: int, alarm: float) -> None:
-    """The child's side: take the function, then one case after the other, until the connection closes."""
+def serve(descriptor: int) -> None:
+    """The child's side: answers what `processes` sends, until the connection closes or nothing more is sent."""
     connection = Connection(descriptor)
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+    found, function, patience = dict(os.environ), None, IDLE
+    with suppress(EOFError):
+        while connection.poll(patience):
+            kind, content, setting = pickle.loads(connection.recv_bytes())
+            if kind == "rest":
+                function, patience = _forget(found), REST
+                continue
+            if kind == "case":
+                connection.send_bytes(_timed(function, content, setting))
+                continue
+            sys.path[:] = setting
+            function, refused = _loaded(content)
+            patience = IDLE
+            connection.send_bytes(refused)
+            if refused:
+                return
+
+
+def _forget(environment: dict[str, str]) -> None:
+    """What the last function held and set is not there for the next."""
+    os.environ.clear()
+    os.environ.update(environment)
+    gc.collect()
+
+
+def _loaded(content: bytes) -> tuple[Callable[[Any], Any] | None, bytes]:
+    """(function, b"") once it is ready, or (None, the pickled exception that says why it is not)."""
     try:
-        expected, work = pickle.loads(connection.recv_bytes())
+        expected, work = pickle.loads(content)
         _require(expected)
         function, initialize = pickle.loads(work)
         if initialize is not None:
             initialize()
-    except EOFError:
-        return
     except Exception as error:
-        connection.send_bytes(_pickled(error))
-        return
-    connection.send_bytes(b"")
-    while connection.poll(IDLE):
-        try:
-            item = connection.recv_bytes()
-        except EOFError:
-            return
-        signal.setitimer(signal.ITIMER_REAL, alarm)  # its default action ends even a process stuck in C
-        reply = _reply(function, item)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.send_bytes(pickle.dumps(reply))
+        return None, _pickled(error)
+    return function, b""
+
+
+def _timed(function: Callable[[Any], Any], item: bytes, alarm: float) -> bytes:
+    signal.setitimer(signal.ITIMER_REAL, alarm)  # its default action ends even a process stuck in C
+    reply = _reply(function, item)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return pickle.dumps(reply)
 
 
 def _require(expected: dict[str, str]) -> None:
