@@ -25,7 +25,7 @@ class Knows(nn.Module):
         self.share = share
 
     def tokens(self, volume):
-        noise = torch.randn(len(volume), 1, self.width)
+        noise = torch.randn(len(volume), 1, self.width, generator=torch.Generator().manual_seed(len(volume)))
         return self.share * volume.mean(dim=(1, 2, 3, 4))[:, None, None] + noise
 
 
