@@ -135,6 +135,7 @@ def test_a_good_cohort_passes_and_nothing_is_written(cohort):
     assert "No exclusions." in result.output and not (cohort.folder / "runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "values", "options", "sentence"),
     [

@@ -137,6 +137,7 @@ def lock(x):
     return threading.Lock()  # cannot be pickled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_outcomes_come_in_order_and_one_bad_case_does_not_stop_them(workers):
     outcomes = run(square, range(6), workers=workers)
@@ -144,6 +145,7 @@ def test_outcomes_come_in_order_and_one_bad_case_does_not_stop_them(workers):
     assert [o.error for o in outcomes] == [None, None, None, "case 3 is flat", None, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [{"workers": 1}, {"workers": 2}, {"isolated": False}], ids=str)
 def test_what_stops_every_case_stops_the_run(changed):
     with pytest.raises(RadiogramError, match="no weights"):
@@ -168,6 +170,7 @@ def test_each_process_is_made_ready_once_and_keeps_to_one_thread():
     assert len({o.value for o in run(process, range(4), workers=1)} - {os.getpid()}) == 1
 
 
+@pytest.mark.slow
 def test_a_process_that_did_its_work_is_kept_for_the_next_and_brings_along_nothing_of_the_last(monkeypatch):
     def serving(**changed):
         ((value, mark),) = {o.value for o in run(where, range(4), workers=1, **changed)}
@@ -443,6 +446,7 @@ def test_a_scheduler_without_workers_is_named(scheduler, monkeypatch):
         run(square, range(3), scheduler=address)
 
 
+@pytest.mark.slow
 def test_the_memory_of_the_parent_stays_flat_over_two_thousand_cases():
     seen, process = [], psutil.Process()
     for outcome in cluster.map_cases(square, range(10, 2010), execution=execution(workers=2)):

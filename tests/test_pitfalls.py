@@ -210,6 +210,7 @@ def is_installed(name: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("geometry", "delta"),
     [
@@ -255,6 +256,7 @@ def test_pitfall_04_of_several_wrong_labels_none_is_guessed(cohort):
     assert "No exclusions." in cohort.check("imaging.mask_label=[1, 2]").output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "values", "sentence"),
     [

@@ -137,6 +137,7 @@ def areas_on_noise(*, tables, n=60, p=150):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_on_noise_the_common_recipe_shows_an_area_far_above_chance(monkeypatch, house):
     monkeypatch.chdir(house)
     honest, wrong = areas_on_noise(tables=6).mean(axis=0)

@@ -222,6 +222,7 @@ def test_an_external_manifest_brings_its_own_scans(write_study, tmp_path):
     assert set(found.cases.loc[found.cases["part"] == "external:Leeds", "center"]) == {"y"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Arita2018", "Head-Neck-Radiomics-HN1", "Hosny2018A", "Hosny2018B"])
 def test_every_table_of_radmlbench_enters_as_it_was_published(name, shared_data, house):
     path = shared_data / "radmlbench" / f"{name}.gz"

@@ -17,6 +17,8 @@ from helpers.errors import RadiogramError
 from helpers.parameters import Parameters
 from helpers.study import house
 
+pytestmark = pytest.mark.slow
+
 # The head of the defaults on a grid half as fine.
 COARSE = {"shape": [24, 40, 36], "spacing": [5.0, 4.4, 4.4]}
 ALL = ["T1", "T1c", "T2", "FLAIR", "ADC", "CBF", "DOSE"]

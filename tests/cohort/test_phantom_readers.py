@@ -39,6 +39,7 @@ def usual():
     return read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0.65, 0.75, 0.85])
 def test_unaided_readers_have_the_auc_asked_for(target):
     assert aucs(read(reader_auc=target))["unaided"].mean() == pytest.approx(target, abs=0.02)
@@ -50,6 +51,7 @@ def test_good_advice_helps_every_reader(usual):
     assert (found["aided"] < 0.9).all()
 
 
+@pytest.mark.slow
 def test_more_trust_in_good_advice_helps_more():
     found = [aucs(read(reader_trust=trust))["aided"].mean() for trust in (0.2, 0.5, 0.9)]
     assert found == sorted(found)

@@ -127,6 +127,7 @@ def test_times_that_cannot_split_end_the_run_with_a_sentence(cases, values, star
         dated(cases, values, start)
 
 
+@pytest.mark.slow
 def test_an_unknown_time_column_is_named(cases):
     with pytest.raises(RadiogramError, match="names the column scan_date, but the sheet has no such column"):
         split.assign(cases, cohort(temporal="{column: scan_date, from: 2018-01-01}"), seed=7)

@@ -42,6 +42,7 @@ def test_the_winner_leads_where_there_is_no_fusion_and_no_nomogram(both):
     assert order.lead(pd.DataFrame({"model": ["winner", "radiomics", "nomogram"]})) == "nomogram"
 
 
+@pytest.mark.slow
 def test_every_area_is_that_of_its_rows_and_all_tests_of_the_frozen_part_are_one_holm_family(both):
     table = families(*both, {})
     for row in table[table["model"] != "no information"].itertuples():

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from helpers.figures import contact_sheet, preprocessing, texts_images, theme
 from helpers.imaging import overview
 
+pytestmark = pytest.mark.slow
+
 CONCERNS = (
     "Dice 0.52; has a note",
     "has a note; 5 gray levels; at scan's edge",

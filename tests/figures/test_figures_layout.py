@@ -7,6 +7,8 @@ import pytest
 
 from helpers.figures import theme
 
+pytestmark = pytest.mark.slow
+
 
 def test_no_word_is_cut_overlaps_another_or_is_smaller_than_eight_points_at_print_size(gallery, layout):
     assert not {name: wrong for name, figure in gallery.items() if (wrong := layout.faults(figure))}

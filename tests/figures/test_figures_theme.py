@@ -24,6 +24,8 @@ from helpers.figures import (
     theme,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def lines_of(figure: Figure, model: str) -> set[tuple[float, ...]]:
     """Colors of all drawn lines that have the model's own dash pattern and color."""

@@ -9,6 +9,8 @@ import pytest
 from helpers.figures import masks
 from helpers.tables import DECLARED, empty
 
+pytestmark = pytest.mark.slow
+
 
 def make_uncertainty(models=("nomogram", "radiomics", "deep", "clinical"), endpoints=("progression",), n=36):
     """One part test; the clinical model reads no outline, every third patient near 0.5 flips."""

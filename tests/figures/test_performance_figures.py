@@ -19,6 +19,8 @@ from helpers.statistics.decision import compare_net_benefit, decision_curve
 from helpers.statistics.discrimination import auc, compare_paired, holm, roc_curve
 from helpers.statistics.intervals import wilson
 
+pytestmark = pytest.mark.slow
+
 KEY = ["endpoint", "model", "part", "kind"]
 SIX = {
     "nomogram": 1.4, "radiomics": 1.0, "deep": 0.9, "clinical": 0.8, "network_pretrained_on_natural_images": 0.7,

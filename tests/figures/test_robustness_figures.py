@@ -26,6 +26,8 @@ from helpers.figures import (
 )
 from helpers.tables import DECLARED
 
+pytestmark = pytest.mark.slow
+
 METHODS = {
     "apparent": (0.95, 1.0, 0.04),
     "cross-validation": (0.80, 0.8, 0.1),

@@ -11,6 +11,8 @@ import pytest
 from helpers.evaluation import saliency_printed
 from helpers.figures import saliency, texts_saliency, theme
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("Grad-CAM", "integrated gradients")
 LAYERS = ("none", "head", "attention over sequences", "layer2", "layer1", "conv1")
 

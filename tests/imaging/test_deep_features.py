@@ -109,6 +109,7 @@ def test_safetensors_are_read(tmp_path, network):
     assert torch.equal(loaded.state_dict()["stem.0.weight"], network.state_dict()["stem.0.weight"])
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_floats_and_another_seed_others(builders, network):
     first = features(builders)
     deep_backend.forward.cache_clear()
@@ -369,6 +370,7 @@ def test_openvino_that_is_not_installed_says_what_to_install(monkeypatch):
         deep.weights_record(settings(runtime="openvino"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", ["precision=bfloat16", "slices_rule=2.5d", "pooling=max", "slices=1", "layer=logits"]
 )

@@ -58,6 +58,7 @@ def test_distinct_patients_are_not_named(prints):
     assert duplicates.alike(prints) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", SAVED_AGAIN)
 def test_a_scan_saved_again_under_another_name_is_found(builders, prints, change):
     prints["copy"] = duplicates.fingerprint(*SAVED_AGAIN[change](*scan(builders, 7)))

@@ -167,6 +167,7 @@ WARNED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("levels", "warning"), WARNED)
 def test_the_bin_count_table_warns_where_levels_are_few_or_many(levels, warning, settings):
     table = pd.DataFrame(

@@ -200,6 +200,7 @@ PREPARATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", PREPARATIONS, ids=str)
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
 def test_preparation_equals_pyradiomics(builders, changes, dtype):

@@ -114,6 +114,7 @@ def assert_same_bits(image: sitk.Image, kind: str, boxes=None, **options) -> Non
 TYPES = [np.int16, np.uint16, np.uint8, np.int32, np.float32, np.float64]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outliers", [None, 1.5])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_filters_of_a_scan_scaled_where_they_look_are_those_of_itks_normalized_image(dtype, outliers):
@@ -142,6 +143,7 @@ def test_laplacian_of_gaussian_is_itks_to_the_bit(dtype, shape):
     assert_same_bits(scan(shape, dtype), "LoG", sigma=(1, 2.0, 3.3))
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_laplacian_of_gaussian_is_itks_in_any_box_of_any_scan(data):
@@ -209,6 +211,7 @@ def test_binary_patterns_are_scikit_images_written_into_the_scans_type(dtype, me
     assert_same_bits(scan((5, 11, 9), dtype), "LBP2D", **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(
     "options",

@@ -93,6 +93,7 @@ def test_features_equal_pyradiomics(path, drawn):
     check(*drawn, Settings.read(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_lesion_with_texture_equals_pyradiomics(path):
     """One full-size lesion a settings file; none of them may be refused."""

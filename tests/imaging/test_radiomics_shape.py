@@ -99,6 +99,7 @@ def test_the_triangles_of_a_cell_close_over_exactly_the_edges_that_are_cut():
         assert {int(edge, 16) for edge in edges} == cut
 
 
+@pytest.mark.slow
 @given(lesions())
 @examples(deadline=None, max_examples=200)
 def test_features_are_those_of_pyradiomics(case):

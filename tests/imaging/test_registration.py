@@ -12,6 +12,8 @@ from helpers.evaluation import quality_printed
 from helpers.imaging import placement, quality, registration
 from helpers.statistics import agreement
 
+pytestmark = pytest.mark.slow
+
 
 def head(shape=(36, 48, 44), *, seed=1, spacing=(3.0, 3.0, 3.0)):
     """A head-like ellipsoid of blurred texture in dark air, around the frame's origin."""

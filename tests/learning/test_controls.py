@@ -9,6 +9,8 @@ from helpers.errors import RadiogramError
 from helpers.learning import controls
 from helpers.tables import DECLARED
 
+pytestmark = pytest.mark.slow
+
 
 def tables(cohort, carrier, n=150):
     """A cohort whose signal is carried by texture or by first-order features alone, and its control within the lesion."""

@@ -18,6 +18,7 @@ def correlated(n, p, *, seed=1):
     return (x - x.mean(axis=0)) / x.std(axis=0), y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "p"), [(120, 15), (60, 150)])
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.55])
 def test_the_solution_is_that_of_scikit_learn(n, p, share):

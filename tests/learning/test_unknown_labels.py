@@ -49,6 +49,7 @@ def tables():
     return worked(0.0), worked(1 / 3)
 
 
+@pytest.mark.slow
 def test_every_table_of_an_endpoint_is_the_same_to_the_byte_whether_or_not_the_other_is_known(tables):
     whole, open_ = tables
     names = [name for name in whole if "endpoint" in whole[name]]

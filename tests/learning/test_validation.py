@@ -277,6 +277,7 @@ def test_the_share_of_samples_that_kept_a_feature_is_counted(validated):
         assert own["frequency"].is_monotonic_decreasing
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_tables(validated, cohort, parameters):
     again, _ = validate(*cohort(), parameters(**FEW))
     for name, frame in validated[0].items():

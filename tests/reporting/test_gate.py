@@ -120,6 +120,7 @@ def test_without_frozen_predictions_nothing_was_opened(study):
     assert openings.ledger(study).empty and rule(study, "openings").state == "not applicable"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings, state",
     [

@@ -163,6 +163,7 @@ def test_same_seed_gives_the_same_numbers_whatever_the_other_models(study):
     np.testing.assert_array_equal(alone.draws[0].metrics, found.draws[0].metrics)
 
 
+@pytest.mark.slow
 def test_area_interval_agrees_with_delong():
     truth, risk = cohort(400, seed=3)
     found = p.bootstrap_panel(truth, risk, replicates=2000, seed=1)

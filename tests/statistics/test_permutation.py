@@ -27,6 +27,7 @@ def test_folds_of_equal_size_average_their_chance():
     assert chance_sd(50, 50, folds=5) == pytest.approx(chance_sd(10, 10) / np.sqrt(5))
 
 
+@pytest.mark.slow
 def test_a_pipeline_without_a_leak_raises_an_alarm_in_one_run_of_a_hundred():
     generator, runs = np.random.default_rng(0), 20_000
     areas = 0.5 + 0.06 * generator.normal(size=(runs, 5))

@@ -44,11 +44,13 @@ def found(cohort, settings):
     return contest(cohort(), settings())
 
 
+@pytest.mark.slow
 def test_the_outer_folds_are_those_of_every_other_model(found, cohort, settings):
     _, fold = endpoint.prepared(*cohort(), endpoint="label", parameters=settings(), seed=1)
     assert np.array_equal(found.fold, fold)
 
 
+@pytest.mark.slow
 def test_a_contender_that_is_best_on_test_patients_alone_is_not_chosen(found, cohort, settings):
     cases, features = cohort()
     winner = found.final.models[WINNER]
@@ -114,6 +116,7 @@ def by_hand(rows, settings, classifier, *, seed):
     return np.mean(areas, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classifier", ["logistic regression", "k-nearest neighbors"])
 def test_the_grid_equals_nested_cross_validation_written_by_hand(cohort, settings, classifier):
     parameters = settings(
@@ -131,6 +134,7 @@ def test_the_grid_equals_nested_cross_validation_written_by_hand(cohort, setting
     assert train["estimate"] == pytest.approx(roc_auc_score(found.training.truth, found.out_of_fold(("A", classifier))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classifier", list(SETTINGS))
 def test_every_classifier_beats_chance_on_a_plain_signal_with_probabilities(cohort, settings, classifier):
     one = {"contest.inputs": "[{name: A, blocks: [radiomics]}]", "contest.classifiers": f"[{classifier}]"}
@@ -168,6 +172,7 @@ def replace_auc(key):
     )
 
 
+@pytest.mark.slow
 def test_perfect_separation_gives_finite_risks(cohort, settings):
     cases, features = cohort()
     label = dict(zip(cases["case"], cases["label"], strict=True))
@@ -262,6 +267,7 @@ def test_permuted_labels_leave_the_winner_at_chance(cohort, settings):
     assert np.mean(areas, axis=0) == pytest.approx([0.5, 0.5], abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_contest_with_no_test_part_is_told_out_of_fold(cohort, settings):
     cases, features = cohort()
     cases["part"] = "train"

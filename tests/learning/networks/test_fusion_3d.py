@@ -28,6 +28,7 @@ def narrow(with_networks):
     return with_networks(width=4, dropout=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("architecture", ENCODERS)
 def test_every_architecture_gives_a_logit_an_endpoint_with_and_without_a_sequence(
@@ -146,6 +147,7 @@ def test_a_network_of_images_alone_refuses_other_inputs_and_guides(values, what,
         made(shape, narrow, **values)
 
 
+@pytest.mark.slow
 def test_a_late_network_learns_which_sequence_carries_the_signal(narrow, draw_batch):
     shape = Shape(("T1", "T1c"), (8, 8, 8), (), (), ("necrosis",))
     net = made(shape, narrow, fusion="late").train()

@@ -69,6 +69,7 @@ def made(path, shape, parameters, **values):
     return build(network, shape, parameters=parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_fills_every_tensor(layout, tmp_path, shape, wide):
     net = backbone()

@@ -18,6 +18,7 @@ def fitted(study, held, mapper):
     return pretrain.fit(study, held.listed, held.cases, mapper=mapper)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["restore_contrast", "mae"])
 def test_the_encoder_that_is_kept_is_the_one_that_is_loaded(open_study, keep, mapper, objective):
     study = open_study(f"pretraining.objective={objective}")
@@ -70,6 +71,7 @@ def test_an_interrupted_pretraining_goes_on_to_the_same_bytes(open_study, keep, 
     assert weights(study) == whole
 
 
+@pytest.mark.slow
 def test_no_voxel_of_a_test_patient_reaches_the_encoder(open_study, keep, mapper):
     study = open_study()
     fitted(study, keep(study), mapper)

@@ -10,6 +10,8 @@ from helpers.errors import RadiogramError
 from helpers.learning.pretraining import probe as probing
 from helpers.learning.pretraining.probe import PRETRAINED, RANDOM, VOLUME, Verdict, verdicts
 
+pytestmark = pytest.mark.slow
+
 N = 60
 TRUTH = np.arange(N) % 2
 LESIONS = np.ones((N, 4, 4, 4))
