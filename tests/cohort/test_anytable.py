@@ -122,6 +122,15 @@ def test_a_stated_event_makes_two_classes_of_three(frame, read):
         read(three, target="Target=IV")
 
 
+def test_rows_that_were_filled_in_with_the_average_are_left_out_and_said(read):
+    wide = pd.DataFrame(np.random.default_rng(5).normal(size=(N, 12))).add_prefix("f").assign(Target=np.arange(N) % 2)
+    names = [name for name in wide if name != "Target"]
+    wide.loc[[6, 9], names] = wide.drop(index=[6, 9])[names].mean().to_numpy()
+    found = read(wide)
+    assert len(found.truth) == len(found.features) == N - 2 and not {7, 10} & set(found.row)
+    assert any(note.startswith("2 rows left out, nearly every feature") for note in found.notes)
+
+
 def test_rows_without_an_outcome_are_left_out_and_the_others_keep_their_numbers(frame, read):
     found = read(frame.assign(Target=frame["Target"].astype(object).where(frame.index != 3)))
     assert found.row.tolist()[:4] == [1, 2, 3, 5] and "1 row without Target" in found.notes[0]

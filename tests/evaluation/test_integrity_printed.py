@@ -7,7 +7,8 @@ import pytest
 
 from helpers import study
 from helpers.evaluation import integrity_printed as printed
-from helpers.tables import DECLARED
+from helpers.learning.common_recipe import BEST, REFIT, SELECTION, THRESHOLD
+from helpers.tables import DECLARED, empty
 
 
 @pytest.fixture
@@ -77,7 +78,20 @@ def test_the_numbers_of_the_page_count_leaks_openings_and_the_smallest_p(cases):
     table = fits(("nomogram", -1, "a\nb\nd", "f" * 64), ("nomogram", 0, "a\nb", "e" * 64))
     null = pd.DataFrame([("label", "nomogram", 1, 0.52, 84, 42)], columns=list(DECLARED["permutation"].names))
     ledger = pd.DataFrame([("p", "c", "i")] * 2, columns=["parameters", "code", "inputs"])
-    told = printed.numbers(table, cases, null, ledger, ours="ConvNeXt", parameters=parameters)
+    told = printed.numbers(
+        table, cases, null, ledger, models=["nomogram", "ConvNeXt"], ours="ConvNeXt", parameters=parameters
+    )
     assert told["ours"] == "model ConvNeXt"
     assert told["outside"] == "1 of 2 (50 %)" and told["openings"] == "2 times" and told["smallest_p"] == "0.10"
     assert told["most_openings"] == "at most 3 were allowed" and told["null"] == "the mean AUC was 0.52"
+    assert "not so 1 other model of the report" in told["rerun"]
+
+
+def test_without_volume_and_centers_the_canaries_are_said_to_be_absent():
+    assert "no volume was measured" in printed.canaries(empty("canaries")).to_string()
+
+
+def test_the_steps_that_were_taken_are_told():
+    table = pd.DataFrame({"step": [SELECTION, THRESHOLD, BEST]})
+    assert printed.steps(table, splits=20) == f"{SELECTION}, {THRESHOLD} and the best of 20 splits kept"
+    assert REFIT in printed.steps(empty("recipe"), splits=20)

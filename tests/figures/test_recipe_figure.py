@@ -8,7 +8,7 @@ import pytest
 from helpers.evaluation import integrity_printed
 from helpers.evaluation.permuted import OURS
 from helpers.figures import recipe
-from helpers.learning.common_recipe import STEPS
+from helpers.learning.common_recipe import REFIT, STEPS
 from helpers.tables import DECLARED, empty
 
 
@@ -24,8 +24,14 @@ def claimed(*, endpoints=("progression",), permutations=3):
     return pd.DataFrame(rows, columns=list(DECLARED["recipe"].names))
 
 
+def unrefitted():
+    table = claimed()
+    return table[table["step"] != REFIT]
+
+
 @pytest.mark.parametrize(
-    "table", [claimed(), claimed(endpoints=("idh", "ki67")), claimed(permutations=0), claimed(permutations=1)]
+    "table",
+    [claimed(), unrefitted(), claimed(endpoints=("idh", "ki67")), claimed(permutations=0), claimed(permutations=1)],
 )
 def test_nothing_is_cut_or_overlaps(table, layout):
     assert not layout.faults(recipe.dumbbell(table))

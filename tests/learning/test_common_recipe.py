@@ -30,6 +30,14 @@ def test_every_step_that_moves_the_area_claims_more(noise, parameters):
     assert area[0] == area[1] < area[2] < area[3] and area[3] > 0.7
 
 
+def test_one_score_alone_is_not_refitted_as_its_area_would_not_move(noise, parameters):
+    rows, test = noise
+    single = parameters(**{"modeling.signatures": "[radiomics]", "modeling.nomogram": "[]", "integrity.splits": 2})
+    found = steps(rows, test, single)
+    assert list(found) == [step for step in common_recipe.STEPS if step != common_recipe.REFIT]
+    assert found[common_recipe.BEST].auc >= found[common_recipe.THRESHOLD].auc
+
+
 def test_a_threshold_chosen_on_the_test_rows_has_the_highest_youden_index(noise, parameters):
     rows, test = noise
     found = steps(rows, test, parameters(**{"integrity.splits": 1}))

@@ -74,28 +74,29 @@ def enroll(study: Study, *, mapper: Callable | None = None) -> Enrolled:
 def _screened(
     study: Study, parameters: Parameters, own: Sheet, others: Mapping[str, Sheet]
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
-    """Cases of every sheet, and who is not among them: without an endpoint, or the same scan as another patient."""
-    twice = (
-        _twins(parameters.cohort, [own, *others.values()]) if study.entry == "features" and not study.synthetic else {}
-    )
+    """Cases of every sheet, and who is not among them: without an endpoint, never measured, or another patient's scan."""
+    measured = study.entry == "features" and not study.synthetic
+    unfit = _unfit(parameters.cohort, [own, *others.values()]) if measured else {}
     found, exclusions = [], []
     for sheet in (own, *others.values()):
         cases, excluded = _cases(sheet, parameters, outside=sheet is not own)
-        same = cases["case"].isin(twice)
-        reasons = [(case, "cohort", twice[case]) for case in cases.loc[same, "case"]]
-        found.append(cases[~same])
+        out = cases["case"].isin(unfit)
+        reasons = [(case, "cohort", unfit[case]) for case in cases.loc[out, "case"]]
+        found.append(cases[~out])
         exclusions += [excluded, pd.DataFrame(reasons, columns=["case", "stage", "reason"])]
     return found, pd.concat([e for e in exclusions if len(e)] or exclusions[:1], ignore_index=True)
 
 
-def _twins(cohort: Cohort, sheets: Sequence[Sheet]) -> dict[str, str]:
-    """Why a patient is left out who has every feature of an earlier one."""
+def _unfit(cohort: Cohort, sheets: Sequence[Sheet]) -> dict[str, str]:
+    """Why a patient is left out whose features were filled in, or who has every feature of an earlier one."""
     names = feature_sheet.features(sheets[0].frame, cohort, where=sheets[0].where)
-    measured = pd.concat([sheet.frame[["patient", *names]] for sheet in sheets], ignore_index=True)
-    return {
+    measured = [sheet.frame[["patient", *names]] for sheet in sheets]
+    found = {
         patient: f"the same scan under two names: every feature is that of patient {other}"
-        for patient, other in feature_sheet.twins(measured)
+        for patient, other in feature_sheet.twins(pd.concat(measured, ignore_index=True))
     }
+    reason = "not measured, as nearly every feature is the average of its column, filled in"
+    return found | {patient: reason for frame in measured for patient in feature_sheet.filled(frame)}
 
 
 def included(study: Study) -> pd.DataFrame:

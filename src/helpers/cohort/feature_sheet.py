@@ -81,6 +81,12 @@ def twins(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
         first.setdefault(key, patient)
 
 
+def filled(frame: pd.DataFrame) -> list[str]:
+    """Patients who were not measured, but filled in (`anytable.filled`); frame has `patient` and features."""
+    values = frame.drop(columns="patient").to_numpy(dtype=np.float64, na_value=np.nan)
+    return [str(patient) for patient in frame["patient"][anytable.filled(values)]]
+
+
 def _header(path: Path) -> list[str]:
     """Names of the columns of a plain file; none where it cannot be told."""
     if path.suffix.lower() == ".parquet":

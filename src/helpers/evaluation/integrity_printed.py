@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from helpers import prose
 from helpers.evaluation.permuted import OURS, PERMUTED, TRUE, null_means, real_and_p
-from helpers.learning.common_recipe import STEPS
+from helpers.learning.common_recipe import BEST, STEPS
 from helpers.parameters import Parameters
 
 FINGERPRINT = 12  # letters of it that are shown
@@ -72,6 +73,7 @@ def canaries(table: pd.DataFrame) -> pd.DataFrame:
         counts, part = f"{row.events} of {row.n}", prose.part_name(row.part, row.kind)
         area = prose.interval(row.estimate, row.low, row.high)
         rows.append((prose.comparator_name(row.canary), row.endpoint, part, counts, area, lead, p))
+    rows = rows or [("None", NOTHING, "no volume was measured, and there is one center", *[NOTHING] * 4)]
     columns = [
         "Canary",
         "Endpoint",
@@ -147,10 +149,14 @@ def numbers(
     null: pd.DataFrame,
     ledger: pd.DataFrame,
     *,
+    models: Iterable[str],
     ours: str,
     parameters: Parameters,
 ) -> dict[str, Any]:
-    """What prose and captions say of the gate's evidence; `ours` is the model that the common recipe is set beside."""
+    """What prose and captions say of the gate's evidence.
+
+    models: all of the report; ours: the one that the common recipe is set beside.
+    """
     settings = parameters.integrity
     times = settings.permutations
     return {
@@ -166,6 +172,7 @@ def numbers(
         if settings.openings is None
         else f"at most {settings.openings} were allowed",
         "null": _nothing(null),
+        "rerun": _rerun(null, models),
     }
 
 
@@ -176,14 +183,29 @@ def claimed(wrong: pd.DataFrame) -> str:
         area = own.set_index("step")["auc"].astype(float)
         dealt = wrong[(wrong["endpoint"] == endpoint) & (wrong["labels"] == PERMUTED)]
         null = dealt.groupby("step")["auc"].mean()
-        words = f"where ours reached an AUC of {prose.number(area[OURS])}, the recipe would have claimed {prose.number(area[STEPS[-1]])}"
+        words = f"where ours reached an AUC of {prose.number(area[OURS])}, the recipe would have claimed {prose.number(area[BEST])}"
         if len(null):
             words += (
                 f"; on permuted labels, where there is nothing to find, ours came to {prose.number(null[OURS])} and the recipe to "
-                f"{prose.number(null[STEPS[-1]])} on average"
+                f"{prose.number(null[BEST])} on average"
             )
         told.append(words if wrong["endpoint"].nunique() == 1 else f"{endpoint}: {words}")
     return "; ".join(told) or "the study has no test part, which the recipe's splits need"
+
+
+def steps(wrong: pd.DataFrame, *, splits: int) -> str:
+    """The steps of the common recipe that were taken, in a row; all of them where there was no test part to take them on."""
+    taken = [step for step in STEPS if wrong.empty or step in set(wrong["step"])]
+    return prose.listing([*taken[:-1], f"the best of {prose.count(splits, 'split')} kept"])
+
+
+def _rerun(null: pd.DataFrame, models: Iterable[str]) -> str:
+    """What was fitted again, and how much of the report was not."""
+    left = set(models) - set(null["model"])
+    if not left:
+        return "every model was fitted again, from imputation on"
+    others = prose.count(len(left), "other model")
+    return f"every model of the table was fitted again, from imputation on; not so {others} of the report, for the time it takes"
 
 
 def _nothing(null: pd.DataFrame) -> str:

@@ -28,7 +28,7 @@ def dumbbell(recipe: pd.DataFrame) -> Figure:
         return theme.message("recipe", "No test part: the common recipe was not run.")
     endpoints = list(dict.fromkeys(recipe["endpoint"]))
     several = len(endpoints) > 1
-    steps = len(STEP_WORDS)
+    steps = recipe["step"].nunique()
     total = KEY + len(endpoints) * (steps * PITCH + rows.HEAD * several) + rows.AXIS
     sheet = rows.sheet("recipe", height=total)
     span = rows.limits(recipe["auc"].astype(float), within=(0.0, 1.0), always=(0.4, 1.0))
