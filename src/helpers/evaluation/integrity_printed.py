@@ -73,7 +73,7 @@ def canaries(table: pd.DataFrame) -> pd.DataFrame:
         counts, part = f"{row.events} of {row.n}", prose.part_name(row.part, row.kind)
         area = prose.interval(row.estimate, row.low, row.high)
         rows.append((prose.comparator_name(row.canary), row.endpoint, part, counts, area, lead, p))
-    rows = rows or [("None", NOTHING, "no volume was measured, and there is one center", *[NOTHING] * 4)]
+    rows = rows or [("None", NOTHING, "no volume was measured, and training knows one center", *[NOTHING] * 4)]
     columns = [
         "Canary",
         "Endpoint",
