@@ -18,7 +18,7 @@ from helpers.reporting import methods_contest, stage
 SMALL = (
     "phantom.patients=72", "phantom.shape=[28,44,40]", "phantom.spacing=[4.5,4.0,4.0]", "imaging.minimum_voxels=10",
     "radiomics.image_types=[original]", "deep.backbone=test_convnext", "deep.size=64", "selection.lasso_folds=5",
-    "modeling.folds=3", "contest.classifiers=[logistic regression, k-nearest neighbors]", "contest.trees=20",
+    "modeling.folds=3", "integrity.permutations=2", "contest.classifiers=[logistic regression, k-nearest neighbors]", "contest.trees=20",
     "statistics.bootstrap=100", "report.renderer=pandoc", "execution.isolated=false",
 )  # fmt: skip
 
@@ -85,3 +85,21 @@ def test_the_grid_and_the_families_hold_what_they_declare(folder):
     assert len(contest) == 9 * 2 * 2 and contest.groupby("part")["chosen"].sum().tolist() == [1, 1]
     assert {"winner", "radiomics", "deep", "clinical"} <= set(families["model"])
     assert {"volume only", "center only", "clinical only", "no information"} <= set(families["model"])
+
+
+@pytest.mark.slow
+def test_on_permuted_labels_the_contest_is_run_again_too(folder):
+    null = pd.read_parquet(folder / "tables" / "permutation.parquet")
+    assert {"winner", "radiomics", "deep", "clinical"} <= set(null["model"])
+    assert (
+        null.groupby("model")["permutation"].apply(sorted).map(list).tolist() == [[0, 1, 2]] * null["model"].nunique()
+    )
+    recipe = pd.read_parquet(folder / "tables" / "recipe.parquet").query("step == 'ours' and labels == 'true'")
+    predictions = pd.read_parquet(folder / "tables" / "predictions.parquet").query(
+        "model == 'winner' and part == 'test'"
+    )
+    called = predictions.groupby("truth")["probability"].apply(list)
+    pairs = [(a > b) + (a == b) / 2 for a in called[1] for b in called[0]]
+    assert recipe["auc"].item() == pytest.approx(sum(pairs) / len(pairs))
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html.unescape((folder / "report.html").read_text())))
+    assert "every model was fitted again, from imputation on" in words

@@ -55,3 +55,20 @@ def test_the_whole_pipeline_runs_again_and_ours_and_the_recipe_stand_side_by_sid
     ours = wrong[(wrong["labels"] == "true") & (wrong["step"] == "ours")].iloc[0]
     frozen = learned.tables["predictions"].query("kind == 'frozen' and model == 'nomogram'")
     assert ours["n"] == len(frozen) and ours["events"] == frozen["truth"].sum()
+
+
+@pytest.mark.slow
+def test_the_contest_is_run_again_on_the_same_labels_and_its_winner_may_lead(cohort, parameters):
+    cases, features = cohort(80)
+    contest = {"contest.inputs": "[{name: own, blocks: [radiomics]}]", "contest.classifiers": "[logistic regression]"}
+    few = {"modeling.signatures": "[radiomics]", "modeling.nomogram": "[]", "execution.isolated": "false"}
+    settings = parameters(**contest, **few, notebooks="[05_modeling, 05_contest]")
+    assert permutation.contested(settings) and not permutation.contested(parameters())
+    before = permutation.rerun(("label", 1), cases=cases, features=features, parameters=settings)
+    again = permutation.contest_again(before, features, parameters=settings)
+    predicted = again.tables["predictions"]
+    assert again.cases is before.cases and list(predicted["model"].unique()) == ["radiomics", "winner"]
+    truth = predicted.groupby("case")["truth"].nunique()
+    assert (truth == 1).all() and tables.lead(predicted, settings) == "winner"
+    null = tables.permutation(again.tables, [again])
+    assert set(null["model"]) == {"radiomics", "winner"}

@@ -11,7 +11,8 @@ from helpers.evaluation import order, thresholds
 from helpers.evaluation.headline import judged
 from helpers.learning import common_recipe, dlrn
 from helpers.learning.common_recipe import Claim
-from helpers.learning.permutation import Rerun
+from helpers.learning.contest import running
+from helpers.learning.permutation import Rerun, contested
 from helpers.learning.rows import rows_from_tables
 from helpers.parameters import Parameters
 from helpers.statistics.crossvalidated import cross_validated_auc
@@ -111,8 +112,9 @@ def _of_run(run: Run, features: pd.DataFrame, *, endpoint: str, part: str, param
 
 
 def lead(predictions: pd.DataFrame, parameters: Parameters) -> str:
-    """The leading model of those that 05_modeling fits, which are what is run again."""
+    """The leading model of those that are run again: what 05_modeling fits, and the contest."""
     fitted = [dlrn.NOMOGRAM, *dlrn.wanted(parameters)]
+    fitted += running.names(parameters) if contested(parameters) else []
     return order.lead(predictions[predictions["model"].isin(fitted)])
 
 

@@ -7,7 +7,7 @@ variables and parts stay with their patients.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from zlib import crc32
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from helpers import cluster
 from helpers.errors import RadiogramError
+from helpers.learning.contest import outer, running
 from helpers.learning.endpoint import Mapper, model_endpoint
 from helpers.learning.resampling import derived_seed
 from helpers.parameters import Parameters
@@ -54,9 +55,9 @@ def permuted_cases(cases: pd.DataFrame, *, endpoint: str, seed: int, number: int
 
 
 def reruns(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[Rerun]:
-    """Everything of 05_modeling once more, `integrity.permutations` times for each endpoint.
+    """Everything of 05_modeling once more, `integrity.permutations` times for each endpoint; the contest, if there is one, too.
 
-    Raises RadiogramError as `model_endpoint` does, and for a permutation whose process died.
+    Raises RadiogramError as `model_endpoint` and `outer.fit` do, and for a permutation whose process died.
     """
     wanted = study.parameters.integrity.permutations
     items = [(e.name, number) for e in study.parameters.cohort.endpoints for number in range(1, wanted + 1)]
@@ -68,7 +69,13 @@ def reruns(study: Study, cases: pd.DataFrame, features: pd.DataFrame) -> list[Re
                 f"The run on permuted labels stopped in permutation {outcome.item[1]}: {outcome.error}."
             )
         found.append(outcome.value)
-    return found
+    if not contested(study.parameters):
+        return found
+    return [contest_again(each, features, parameters=study.parameters) for each in found]
+
+
+def contested(parameters: Parameters) -> bool:
+    return "05_contest" in parameters.notebooks
 
 
 def _mapper(parameters: Parameters, items: int) -> Mapper:
@@ -85,3 +92,15 @@ def rerun(item: tuple[str, int], *, cases: pd.DataFrame, features: pd.DataFrame,
     own = derived_seed(parameters.seed, "permutation", number)
     learned = model_endpoint(dealt, features, endpoint=endpoint, parameters=parameters, seed=own)
     return Rerun(endpoint, number, dealt, {name: learned.tables[name] for name in ("predictions", "fits")})
+
+
+def contest_again(each: Rerun, features: pd.DataFrame, *, parameters: Parameters) -> Rerun:
+    """The rerun with the contest on its labels: the winner, and the inputs whose best classifier joined the statistics."""
+    label = f"fits of the grid, permutation {each.number} of {parameters.integrity.permutations}"
+    mapper = partial(cluster.map_cases, execution=parameters.execution, label=label)
+    own = derived_seed(parameters.seed, "permutation", each.number)
+    options = {"endpoint": each.endpoint, "parameters": parameters, "seed": own, "mapper": mapper}
+    found = outer.fit(each.cases, features, **options)
+    joined = {"predictions": running.predictions(found), "fits": running.fits(found)}
+    tables = {name: pd.concat([each.tables[name], more], ignore_index=True) for name, more in joined.items()}
+    return replace(each, tables=tables)
