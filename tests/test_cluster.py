@@ -207,6 +207,7 @@ def test_processes_that_cannot_begin_end_the_run_with_the_reason(workers):
         run(square, range(2), workers=workers, initialize=begin_with_a_crash)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_worker_with_other_packages_is_refused_by_name(workers, monkeypatch):
     other = {**isolated.versions(), "numpy": "1.0"}
@@ -398,6 +399,7 @@ class Client:
         self.nthreads = lambda: threads
 
 
+@pytest.mark.slow
 def test_a_result_whose_worker_died_is_waited_for_while_others_may_do_it_again(monkeypatch):
     monkeypatch.setattr(cluster, "FRESH", 0.01)
     monkeypatch.setattr(cluster, "DESERTED", 0.3)

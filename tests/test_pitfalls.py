@@ -337,6 +337,7 @@ def test_pitfall_08_what_was_measured_is_found_again_by_content_wherever_it_lies
     pd.testing.assert_frame_equal(first, again)
 
 
+@pytest.mark.slow
 def test_pitfall_07_memory_that_ends_halfway_loses_no_case_that_was_done(cohort, monkeypatch):
     """277 of 473 cases were done, then a MemoryError lost them all (#379)."""
     from helpers.imaging.radiomics import measure
@@ -506,6 +507,7 @@ def test_pitfall_07_filters_take_memory_for_the_lesion_and_not_for_the_volume(tm
     assert float(volumes) < 3  # the normalized volume, in double precision, is two of them
 
 
+@pytest.mark.slow
 def test_pitfall_10_each_sequence_is_told_its_range_levels_spacing_and_a_bin_width_that_suits(cohort):
     """Which bin width, after which normalization, at which spacing? (#401, #511, #931, #379): said in a table, with a warning."""
     from helpers.evaluation import quality_printed

@@ -42,6 +42,7 @@ def test_a_wrong_value_in_a_list_is_told_once():
     assert "at least" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_every_parameter_is_read_somewhere(house):
     code = "\n".join(p.read_text() for p in (house / "src").rglob("*.py") if p.name != "parameters.py")
     code += "\n".join(p.read_text() for p in (house / "notebooks").glob("*.ipynb"))

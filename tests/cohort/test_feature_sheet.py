@@ -255,6 +255,7 @@ def test_every_table_of_radmlbench_enters_as_it_was_published(name, filled, shar
     assert len(found.exclusions) == filled and found.exclusions["reason"].str.startswith("not measured").all()
 
 
+@pytest.mark.slow
 def test_hosny_b_is_external_to_hosny_a(shared_data):
     folder = shared_data / "radmlbench"
     overrides = [f"cohort.features={folder / 'Hosny2018A.gz'}", f"cohort.external.Maastro={folder / 'Hosny2018B.gz'}"]

@@ -63,6 +63,7 @@ def test_bad_advice_harms_those_who_trust_it():
     assert found["aided"].mean() < found["unaided"].mean() - 0.05
 
 
+@pytest.mark.slow
 def test_without_trust_aided_is_a_second_look():
     found = read(reader_trust=0)
     assert aucs(found)["aided"].mean() == pytest.approx(aucs(found)["unaided"].mean(), abs=0.02)

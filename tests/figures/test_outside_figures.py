@@ -41,6 +41,7 @@ def coefficients(terms: tuple[str, ...], endpoints: tuple[str, ...]) -> pd.DataF
     return pd.DataFrame(rows, columns=empty("missing_data").columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parts", [("external:Lyon",), ("external:Lyon", "external:A hospital with a rather long name of its own")]
 )

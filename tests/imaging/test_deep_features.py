@@ -70,6 +70,7 @@ def with_prefix(state):
     return {"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [dict, to_torchvision, to_facebook, with_prefix])
 def test_every_layout_of_names_gives_the_same_network(tmp_path, network, layout):
     import torch
@@ -81,6 +82,7 @@ def test_every_layout_of_names_gives_the_same_network(tmp_path, network, layout)
         assert torch.equal(loaded.state_dict()[name], tensor), name
 
 
+@pytest.mark.slow
 def test_torchvision_own_convnext_computes_the_same_in_our_network():
     import timm
     import torch

@@ -138,6 +138,7 @@ def test_steps_of_unknown_sequences_are_refused_before_the_first_case(settings):
     plan.preflight(settings("imaging.n4=[all]"))
 
 
+@pytest.mark.slow
 def test_n4_takes_a_smooth_bias_field_out(builders):
     values, tissue = brain_like()
     shading = np.exp(np.linspace(-0.4, 0.4, values.shape[2]))[None, None, :]

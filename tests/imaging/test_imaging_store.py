@@ -52,6 +52,7 @@ names = st.text(min_size=1, max_size=30)
 values = st.one_of(st.floats(), st.integers(-(2**60), 2**60), st.none(), names, st.booleans())
 
 
+@pytest.mark.slow
 @given(
     features=st.one_of(st.dictionaries(names, st.floats()), st.dictionaries(names, values)),
     rest=st.dictionaries(names.filter(lambda name: name != "features"), values),

@@ -137,6 +137,7 @@ def test_filters_of_a_scan_scaled_where_they_look_are_those_of_itks_normalized_i
             assert found.dtype == expected.dtype and np.array_equal(found, expected, equal_nan=True), (name, box)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("shape", [(12, 15, 17), (5, 16, 9)])
 def test_laplacian_of_gaussian_is_itks_to_the_bit(dtype, shape):

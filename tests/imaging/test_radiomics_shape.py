@@ -106,6 +106,7 @@ def test_features_are_those_of_pyradiomics(case):
     check(*case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("size", [(41, 37, 33), (3, 60, 50), (60, 2, 7)])
 def test_features_of_larger_lesions_are_those_of_pyradiomics(size, spacing):

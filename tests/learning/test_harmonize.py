@@ -234,6 +234,7 @@ def test_preserved_variables_are_held_for_new_patients_too(tables, parameters):
     assert spread(fitted.transform(new)) < spread(new) / 2
 
 
+@pytest.mark.slow
 def test_the_whole_model_is_fitted_harmonized_in_every_fold(tables, parameters):
     from helpers.learning.endpoint import model_endpoint
 

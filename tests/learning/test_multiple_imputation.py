@@ -158,6 +158,7 @@ def test_matching_takes_a_donor_near_the_prediction():
         assert np.allclose(equation.draw(wanted, np.full(3, uniform)), [0, 5, 10], atol=0.3)
 
 
+@pytest.mark.slow
 def test_the_three_handlings_stand_side_by_side_and_the_median_is_the_studys_own(cohort, parameters):
     options = parameters(
         **{"modeling.signatures": "[radiomics, clinical]", "modeling.nomogram": "[radiomics, clinical]"}

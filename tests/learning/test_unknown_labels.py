@@ -62,6 +62,7 @@ def own(table: pd.DataFrame, endpoint: str) -> pd.DataFrame:
     return table[table["endpoint"] == endpoint].reset_index(drop=True)
 
 
+@pytest.mark.slow
 def test_nothing_is_predicted_or_fitted_of_patients_whose_label_is_unknown(tables):
     _, open_ = tables
     cases = open_["cases"]

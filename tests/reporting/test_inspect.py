@@ -116,6 +116,7 @@ def test_a_page_that_is_too_large_is_refused(look):
     assert finding.what == "too large" and finding.seen.startswith("2.0 MB")
 
 
+@pytest.mark.slow
 def test_a_page_of_15_megabytes_is_inspected_whole(tmp_path):
     letters = random.Random(0).choices("ABCDEFGHabcdefgh0123456789+/", k=1_500_000)
     body = "".join(DOT.format("".join(letters)) for _ in range(9)) + "<p>words</p>" * 50_000 + "{}"

@@ -76,6 +76,7 @@ def stacked(*masks):
     return np.stack(masks, axis=-1).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_a_binary_segment_lies_on_its_image(tmp_path, scanned):
     folder, files, image = scanned
     lesion = blob(1)

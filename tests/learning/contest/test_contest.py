@@ -67,6 +67,7 @@ def test_a_contender_that_is_best_on_test_patients_alone_is_not_chosen(found, co
     assert frozen.loc[winner, "chosen"] and not frozen.loc[loser, "chosen"]
 
 
+@pytest.mark.slow
 def test_a_held_out_fold_shapes_nothing_that_scores_it(found, cohort, settings):
     cases, features = cohort()
     held = found.training.case[found.fold == 0]

@@ -140,6 +140,7 @@ def test_of_a_lesion_shown_alone_only_its_patches_are_open(parameters, net_of, b
         assert not rows[:3, :, 2:].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guide", ["none", "dose", "target", "lesion"])
 def test_attention_rows_sum_to_1_over_the_patches(net_of, batch, guide):
     net = net_of(guide=guide)
