@@ -184,6 +184,17 @@ def test_a_process_that_did_its_work_is_kept_for_the_next_and_brings_along_nothi
     assert mark == "8" and other != first
 
 
+def test_a_pool_that_is_closed_twice_lays_no_hand_on_what_others_use_by_then():
+    limits = processes.Limits(60.0, 8e9, 0)
+    first = isolation.Pool(isolated.pack(square, None), limits, size=1)
+    first.run(pickle.dumps(2))
+    first.close()
+    second = isolation.Pool(isolated.pack(process, None), limits, size=1)
+    first.close()
+    assert not set(processes._kept) & second._all and second.run(pickle.dumps(0)).kind == "value"
+    second.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", ["killed", "rested", "edited"])
 def test_a_kept_process_that_is_not_as_good_as_a_new_one_is_replaced(lost, monkeypatch):

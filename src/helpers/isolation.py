@@ -65,10 +65,13 @@ class Pool:
         """End the processes; where none has a case, the work was done, and they are kept for other work."""
         with self._lock:
             self._closed = True
-        if len(self._idle) == len(self._all):
-            processes.keep(self._idle)
+            idle, everyone = list(self._idle), list(self._all)
+            self._idle.clear()
+            self._all.clear()
+        if len(idle) == len(everyone):
+            processes.keep(idle)
         else:
-            for process in list(self._all):
+            for process in everyone:
                 process.kill()
 
     def _once(self, item: bytes) -> tuple[str, bytes | str]:
@@ -108,8 +111,9 @@ class Pool:
         return process
 
     def _add(self) -> None:
-        if not self._closed:
-            self._idle.append(self._new())
+        with self._lock:
+            if not self._closed:
+                self._idle.append(self._new())
 
     def _discard(self, process: Process) -> None:
         process.kill()
